@@ -1,0 +1,1 @@
+"""Epidemiology of serum vitamin B12 and lichen sclerosus, from cohort tables to a reproducible report."""

@@ -1,0 +1,1 @@
+"""The cellar: the nouns that two rooms share. Imports nothing of the package."""

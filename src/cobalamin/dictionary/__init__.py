@@ -1,0 +1,1 @@
+"""What each variable means, and whether a table agrees with it."""

@@ -1,0 +1,1 @@
+"""The gate: what leaves the room, and how it is written."""

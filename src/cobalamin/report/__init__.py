@@ -1,0 +1,1 @@
+"""Estimates in, exhibits and pages out; never a person."""
