@@ -48,6 +48,11 @@ class FollowUp:
         return bool(np.isfinite(self.entry).any())
 
     @property
+    def n_at_zero(self) -> int:
+        """How many leave at time 0 without a day of follow-up: allowed as in R's survival, but a model says so in a warning."""
+        return int(((self.exit == 0) & ~np.isfinite(self.entry)).sum())
+
+    @property
     def person_time(self) -> float:
         """Sum of ``exit - entry`` (entry 0 where no delayed entry is given)."""
         start = np.where(np.isfinite(self.entry), self.entry, 0.0)
@@ -115,13 +120,33 @@ def follow_up(
 
 
 def _times(values: Any, name: str) -> Floats:
-    array = np.asarray(pd.to_numeric(pd.Series(values).reset_index(drop=True), errors="raise"), dtype=np.float64)
+    array = _plain_numbers(values)
+    if array is None:
+        array = _numbers_from(pd.Series(values).reset_index(drop=True), name)
     missing = int(np.isnan(array).sum())
     if missing:
         raise MissingValuesError(
             f"{name}: {missing} of {len(array)} rows are missing. Follow-up needs every time; leave these rows out first."
         )
     _refuse(np.isinf(array), f"{name} is infinite", name, "use the censoring time instead")
+    return array
+
+
+def _plain_numbers(values: Any) -> Floats | None:
+    """The array itself where it already holds plain numbers: a million rows should cost milliseconds."""
+    array = values.to_numpy() if isinstance(values, pd.Series) and isinstance(values.dtype, np.dtype) else values
+    if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
+        return array.astype(np.float64)
+    return None
+
+
+def _numbers_from(series: pd.Series[Any], name: str) -> Floats:
+    if pd.api.types.is_datetime64_any_dtype(series):
+        raise FollowUpError(f"{name} holds dates; expected numbers on one time scale. Subtract the origin first, e.g. days / 365.25.")
+    array = np.asarray(pd.to_numeric(series.astype(object), errors="coerce"), dtype=np.float64)
+    text = int((np.isnan(array) & series.notna().to_numpy()).sum())
+    if text:
+        raise FollowUpError(f"{name}: expected numbers, got text in {text} of {len(array)} rows.")
     return array
 
 
@@ -134,18 +159,21 @@ def _refuse(bad: npt.NDArray[np.bool_], what: str, name: str, remedy: str) -> No
 
 
 def _event_codes(values: Any, kinds: int | None, name: str) -> Ints:
-    series = pd.Series(values).reset_index(drop=True)
+    plain = _plain_numbers(values)
+    series = pd.Series(values if plain is None else plain).reset_index(drop=True)
     missing = int(series.isna().sum())
     if missing:
         raise MissingValuesError(
             f"{name}: {missing} of {len(series)} rows are missing. An unknown event is not a censored one; decide row by row first."
         )
-    number = pd.to_numeric(series.astype(object) if series.dtype == bool else series, errors="coerce")
-    code = np.asarray(number, dtype=np.float64)
+    code = plain if plain is not None else np.asarray(pd.to_numeric(series.astype(object), errors="coerce"), dtype=np.float64)
     if np.isnan(code).any():
+        top_code = "K" if kinds is None else kinds
         raise EventCodeError(
-            f"{name}: expected whole numbers 0 to {'K' if kinds is None else kinds}, got text in {int(np.isnan(code).sum())} of {len(code)} rows."
+            f"{name}: expected whole numbers 0 to {top_code}, got text in {int(np.isnan(code).sum())} of {len(code)} rows."
         )
+    if ((code == 0) | (code == 1)).all():
+        return code.astype(np.int64)
     found = np.unique(code)
     top = np.inf if kinds is None else kinds
     if ((found < 0) | (found > top) | (found != np.floor(found))).any():
@@ -160,5 +188,8 @@ def _event_message(found: Floats, kinds: int | None, name: str) -> str:
     if kinds == 1 and set(found) == {1.0, 2.0}:
         message += f" This looks like 1 = censored, 2 = event: use event=({name} == 2) after checking the codebook."
     elif kinds == 1 and set(found) <= {0.0, 1.0, 2.0, 3.0}:
-        message += " Codes above 1 look like competing events: make the event of interest 1 and the others 0 (cause-specific hazard), or use fine_gray(cause=...)."
+        message += (
+            " Codes above 1 look like competing events: make the event of interest 1 and the others 0"
+            " (cause-specific hazard), or use fine_gray(cause=...)."
+        )
     return message
