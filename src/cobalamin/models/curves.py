@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError, FitWarning, MissingRowsWarning, list_names
+from cobalamin.core.errors import DataError, FitWarning
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.curve_set import Curves
-from cobalamin.models.grouping import Grouping, case_weights, group_by, require_columns, whole
+from cobalamin.models.grouping import Grouping, case_weights, group_by, known_rows, require_rows, whole
 from cobalamin.models.kaplan_meier import RiskSets, confidence_limits, greenwood, product_limit, risk_sets, robust
 
 __all__ = ["Curves", "survival_curve"]
@@ -100,7 +100,7 @@ def survival_curve(
     [1.0, 0.75, 0.5]
     """
     names = [exit, event, entry, weights, cluster, *([by] if isinstance(by, str) else by or [])]
-    require_columns(data, names)
+    require_rows(data, names)
     _check_choice(confidence, level)
     follow = follow_up(
         exit=data[exit],
@@ -111,7 +111,8 @@ def survival_curve(
     )
     grouping, weight = group_by(data, by), case_weights(data, weights)
     owner = np.arange(len(data), dtype=np.int64) if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
-    known = _known({grouping.name: grouping.code < 0, weights or "": np.isnan(weight), cluster or "": owner < 0})
+    missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight), cluster or "cluster": owner < 0}
+    known = known_rows(missing, "the curves")
     lasting = follow.exit > (-np.inf if start is None else start)
     keep = known & lasting & (weight > 0)
     if not keep.any():
@@ -148,19 +149,6 @@ def _check_choice(confidence: str, level: float) -> None:
         raise DataError(f"confidence: got '{confidence}'; expected one of {', '.join(CONFIDENCE)}.")
     if not 0 < level < 1:
         raise DataError(f"level: got {level:g}; expected a share between 0 and 1, as 0.95.")
-
-
-def _known(missing: Mapping[str, Bools]) -> Bools:
-    """Return the rows with nothing missing; say once how many are not, and why."""
-    known: Bools = ~np.logical_or.reduce(list(missing.values()))
-    if not known.all():
-        why = list_names(f"{name} ({int(rows.sum())})" for name, rows in missing.items() if rows.any())
-        warnings.warn(
-            f"{int((~known).sum())} of {len(known)} rows are left out of the curves because of missing values in {why}.",
-            MissingRowsWarning,
-            stacklevel=3,
-        )
-    return known
 
 
 def _rows_of(grouping: Grouping, keep: Bools) -> dict[str, Ints | slice]:

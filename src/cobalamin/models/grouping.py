@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import ColumnNotFoundError, DataError, did_you_mean
+from cobalamin.core.errors import DataError, MissingRowsWarning, list_names
+from cobalamin.models.rows import require_columns
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,8 +39,8 @@ class Grouping:
     code: Ints
 
 
-def require_columns(data: pd.DataFrame, names: Iterable[str | None]) -> None:
-    """Refuse names that are not columns of a non-empty table.
+def require_rows(data: pd.DataFrame, names: Iterable[str | None]) -> None:
+    """Refuse an empty table and names that are not its columns.
 
     Parameters
     ----------
@@ -47,6 +49,11 @@ def require_columns(data: pd.DataFrame, names: Iterable[str | None]) -> None:
     names : iterable of str or None
         Column names; None is passed over.
 
+    Returns
+    -------
+    None
+        Nothing; the check passed.
+
     Raises
     ------
     ColumnNotFoundError
@@ -54,9 +61,7 @@ def require_columns(data: pd.DataFrame, names: Iterable[str | None]) -> None:
     DataError
         A table without rows.
     """
-    for name in names:
-        if name is not None and name not in data.columns:
-            raise ColumnNotFoundError(f"'{name}' is not a column of the table.{did_you_mean(str(name), map(str, data.columns))}")
+    require_columns(data, [name for name in names if name is not None])
     if not len(data):
         raise DataError("The table has no rows: nobody to describe. Check the eligibility steps that made it.")
 
@@ -200,3 +205,26 @@ def whole(weights: Floats) -> bool:
         True for counts, False for sampling or probability weights.
     """
     return bool((weights == np.floor(weights)).all())
+
+
+def known_rows(missing: Mapping[str, Bools], purpose: str) -> Bools:
+    """Return the rows with nothing missing, and warn once how many are left out and for which columns.
+
+    Parameters
+    ----------
+    missing : mapping of str to ndarray of bool, shape (n,)
+        Column name -> rows where it is missing.
+    purpose : str
+        What the rows are left out of, for the message.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Rows to use.
+    """
+    known: Bools = ~np.logical_or.reduce(list(missing.values()))
+    if not known.all():
+        why = list_names(f"{name} ({int(rows.sum())})" for name, rows in missing.items() if rows.any())
+        text = f"{int((~known).sum())} of {len(known)} rows are left out of {purpose} because of missing values in {why}."
+        warnings.warn(text, MissingRowsWarning, stacklevel=4)
+    return known
