@@ -20,8 +20,7 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.sh
 
 report: setup  ## Run the analyses and write their reports
 	$(BIN)/cobalamin run analyses/onset
-	@if $(BIN)/cobalamin source-present analyses/nhanes_b12; then $(BIN)/cobalamin run analyses/nhanes_b12; \
-	 else echo "analyses/nhanes_b12 left out: its data are not on this machine (see analyses/nhanes_b12/README.md)"; fi
+	$(BIN)/cobalamin run analyses/nhanes_b12 --if-data-present
 
 test: setup  ## Fast tests (under 8 minutes on 2 cores)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not browser and not faults"

@@ -24,7 +24,7 @@ fi
 # Build tools first, so that the one source-only package is built with hashed tools and fetches nothing unpinned.
 build_lock=$(mktemp)
 trap 'rm -f "$build_lock"' EXIT
-awk '/^[a-z0-9]/{keep=($0 ~ /^(setuptools|wheel|packaging)==/)} keep' requirements.lock > "$build_lock"
+awk '/^[a-z0-9]/{keep=($0 ~ /^(pip|setuptools|wheel|packaging)==/)} keep' requirements.lock > "$build_lock"
 "$VENV/bin/python" -m pip install --quiet --require-hashes -r "$build_lock"
 "$VENV/bin/python" -m pip install --quiet --require-hashes --no-build-isolation -r requirements.lock
 "$VENV/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .

@@ -57,7 +57,7 @@ class TestEveryModule:
         for f in tree.body:
             if isinstance(f, ast.FunctionDef) and not f.name.startswith("_"):
                 doc = ast.get_docstring(f) or ""
-                assert doc and "Returns" in doc or _returns_nothing(f), f"{f.name}: the docstring has no Returns section"
+                assert (doc and "Returns" in doc) or _returns_nothing(f), f"{f.name}: the docstring has no Returns section"
                 assert not _arguments(f) or "Parameters" in doc, f"{f.name}: the docstring has no Parameters section"
 
     def test_calls_nothing_forbidden(self, path: Path) -> None:

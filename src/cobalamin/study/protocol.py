@@ -1,0 +1,259 @@
+"""The protocol: what a study will do, written down in TOML before its outcomes are seen, and checked to the last key."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cobalamin.core.errors import ProtocolError, did_you_mean, list_names
+from cobalamin.core.fingerprint import fingerprint
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    """A part of the protocol: fixed once read, and no key outside its list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class StudySection(Section):
+    """Title, question and seed of the study."""
+
+    title: str
+    question: str
+    seed: int = 0
+    notices: tuple[str, ...] = ()
+    limitations: tuple[str, ...] = ()
+
+
+class SourceSection(Section):
+    """Where the tables come from.
+
+    ``path`` is read relative to the study folder; the environment variable named in ``path_variable`` wins over it.
+    """
+
+    kind: Literal["simulated", "files"]
+    path: str | None = None
+    path_variable: str | None = None
+    tables: dict[str, str] = {}
+    how_to_get: str = ""
+    persons: int = Field(default=100_000, ge=100)
+    parameters: dict[str, float | int | bool | str] = {}
+
+
+class DictionarySection(Section):
+    """The data dictionary, and what happens to rows that contradict it."""
+
+    path: str
+    invalid_rows: Literal["stop", "exclude"] = "stop"
+
+
+class SurveySection(Section):
+    """Columns of a complex survey design."""
+
+    strata: str
+    psu: str
+    weights: str
+    domain: bool = True
+
+
+class ModelSection(Section):
+    """One model: its formula in columns of the cohort, and how it differs from the design."""
+
+    name: Name
+    label: str
+    kind: Literal["cox", "logistic"]
+    role: Literal["primary", "secondary", "sensitivity"] = "secondary"
+    formula: str
+    outcome: str | None = None
+    show: tuple[str, ...] = ()
+    lag_years: float | None = Field(default=None, ge=0)
+    restrict: str | None = None
+    survey: bool = False
+    strata: tuple[str, ...] = ()
+    cluster: str | None = None
+    ties: Literal["efron", "breslow"] = "efron"
+    adjusted_for: str = ""
+    estimates_truth: bool = True
+
+
+class DistributionSection(Section):
+    """A variable whose distribution is drawn."""
+
+    variable: str
+    by: str | None = None
+    log: bool = True
+    reference_lines: tuple[float, ...] = ()
+
+
+class ReportSection(Section):
+    """What the report describes and shows."""
+
+    table1: tuple[str, ...] = ()
+    table1_by: str | None = None
+    curves_by: str | None = None
+    curves_lag_years: float | None = None
+    distribution: DistributionSection | None = None
+    labels: dict[str, str] = {}
+    formats: tuple[Literal["html"], ...] = ("html",)
+
+
+class DisclosureSection(Section):
+    """The preset of disclosure control, or a policy of one's own."""
+
+    preset: str = "opensafely"
+    policy: dict[str, Any] = {}
+
+
+class Protocol(Section):
+    """A whole protocol.
+
+    Attributes
+    ----------
+    study, source, dictionary, design, survey, models, report, disclosure
+        The sections of the TOML file; ``[[model]]`` may be repeated.
+    """
+
+    study: StudySection
+    source: SourceSection
+    dictionary: DictionarySection
+    design: dict[str, Any]
+    model: tuple[ModelSection, ...]
+    survey: SurveySection | None = None
+    report: ReportSection = ReportSection()
+    disclosure: DisclosureSection = DisclosureSection()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the protocol's content: key order, comments and spacing do not matter."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+def load_protocol(path: Path) -> Protocol:
+    """Read and check a protocol.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file.
+
+    Returns
+    -------
+    Protocol
+        The checked protocol.
+
+    Raises
+    ------
+    ProtocolError
+        No such file, broken TOML, an unknown key (with the nearest known one), a wrong type, or a contradiction.
+    """
+    if not path.is_file():
+        raise ProtocolError(f"{path.name}: no such protocol in '{path.parent.name}'. A study folder holds a protocol.toml.")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"{path.name}: not readable as TOML: {error}.") from error
+    return parse_protocol(raw, name=path.name)
+
+
+def parse_protocol(raw: Mapping[str, Any], *, name: str = "protocol") -> Protocol:
+    """Check a protocol given as nested mappings.
+
+    Parameters
+    ----------
+    raw : mapping
+        What ``tomllib`` returns.
+    name : str
+        How messages call it.
+
+    Returns
+    -------
+    Protocol
+        The checked protocol.
+
+    Raises
+    ------
+    ProtocolError
+        As `load_protocol`; all problems are listed at once.
+    """
+    try:
+        protocol = Protocol.model_validate(_tuples(dict(raw)))
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        raise ProtocolError(f"{name}: {len(problems)} problem(s).\n  - " + "\n  - ".join(problems)) from error
+    _refuse_contradictions(protocol, name)
+    return protocol
+
+
+def source_path(section: SourceSection, folder: Path) -> Path:
+    """Return where a file source is: the environment variable where it is set, else the protocol's path.
+
+    Parameters
+    ----------
+    section : SourceSection
+        The protocol's ``[source]``.
+    folder : Path
+        The study folder.
+
+    Returns
+    -------
+    Path
+        A path that may or may not exist.
+    """
+    variable = os.environ.get(section.path_variable, "") if section.path_variable else ""
+    return Path(variable) if variable else (folder / (section.path or ".")).resolve()
+
+
+def _tuples(value: Any) -> Any:
+    """TOML arrays become tuples, so that a strict, frozen model takes them; the design keeps its lists."""
+    if isinstance(value, dict):
+        return {k: v if k == "design" else _tuples(v) for k, v in value.items()}
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _explain(problem: Any) -> str:
+    where = [str(part) for part in problem["loc"]]
+    place = ".".join(where[:-1]) or "top level"
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(problem["loc"][:-1])
+        hint = did_you_mean(where[-1], known) or f" Known keys: {list_names(sorted(known), 30)}."
+        return f"[{place}] unknown key '{where[-1]}'.{hint}"
+    if problem["type"] == "missing":
+        return f"[{place}] the key '{where[-1]}' is missing."
+    return f"[{place}] {where[-1]}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
+
+
+def _known_keys(loc: tuple[Any, ...]) -> set[str]:
+    model: Any = Protocol
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type) and issubclass(a, Section)]
+        if not inner:
+            return set()
+        model = inner[0]
+    return set(model.model_fields)
+
+
+def _refuse_contradictions(protocol: Protocol, name: str) -> None:
+    names = [m.name for m in protocol.model]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise ProtocolError(f"{name}: two models are called '{twice[0]}'. Give each its own name.")
+    if not any(m.role == "primary" for m in protocol.model):
+        raise ProtocolError(f'{name}: no model has role = "primary". Say before you look which answer counts.')
+    needs_survey = [m.name for m in protocol.model if m.survey]
+    if needs_survey and protocol.survey is None:
+        raise ProtocolError(f"{name}: model '{needs_survey[0]}' has survey = true, but there is no [survey] section.")
+    no_outcome = [m.name for m in protocol.model if m.kind == "logistic" and m.outcome is None]
+    if no_outcome:
+        raise ProtocolError(f"{name}: model '{no_outcome[0]}' is logistic and names no outcome column.")
+    if protocol.source.kind == "files" and not (protocol.source.path or protocol.source.path_variable):
+        raise ProtocolError(f"{name}: [source] kind = 'files' needs a path or a path_variable.")
