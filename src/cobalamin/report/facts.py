@@ -174,7 +174,9 @@ class StudyFacts:
         names = [(m.role, m.name) for m in self.models]
         twice = sorted({name for role, name in names if names.count((role, name)) > 1})
         if twice:
-            raise DataError(f"StudyFacts: model '{twice[0]}' is listed {[n for _, n in names].count(twice[0])} times; give each its own name.")
+            raise DataError(
+                f"StudyFacts: model '{twice[0]}' is listed {[n for _, n in names].count(twice[0])} times; give each its own name."
+            )
         if not 0 < self.confidence < 1:
             raise DataError(f"StudyFacts: confidence is {self.confidence}; expected a level between 0 and 1, such as 0.95.")
 
@@ -217,7 +219,8 @@ class StudyFacts:
             raw[key] = tuple(_build(kind, item, f"facts.{key}") for item in raw.get(key, ()))
         for key in ("design", "notices"):
             raw[key] = tuple(raw.get(key, ()))
-        return _make(cls, raw, "facts")
+        made: StudyFacts = _make(cls, raw, "facts")
+        return made
 
 
 def _build(kind: type[Any], item: Any, where: str) -> Any:

@@ -1,0 +1,185 @@
+"""Compose the report: sections in order, exhibits where a reader expects them, and a sentence wherever one is absent."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from cobalamin.core.estimates import Estimates
+from cobalamin.report.blocks import Block, Bullets, Definitions, Document, Note, Paragraph, Section, Sentence, Show
+from cobalamin.report.exhibit import Exhibit, number_exhibits
+from cobalamin.report.facts import StudyFacts
+from cobalamin.report.figures import exhibits_curves, exhibits_distribution
+from cobalamin.report.flow import exhibit_flow
+from cobalamin.report.forest import exhibits_forest
+from cobalamin.report.labels import SIMULATED, join_words, plain, term_label
+from cobalamin.report.model_tables import exhibit_attrition, exhibit_fits, exhibit_models
+from cobalamin.report.narrative import missing_sentence, people_sentence, range_sentence, result_sentences
+from cobalamin.report.select import described_models, exposures_without_rows, models_without_results
+from cobalamin.report.statements import (
+    ASSOCIATION,
+    SIMULATED_PEOPLE,
+    evidence_statement,
+    methods_paragraphs,
+    standing_limitations,
+    suppression_sentence,
+    truth_sentences,
+    warning_sentences,
+)
+from cobalamin.report.table1 import exhibit_table1
+from cobalamin.report.tables import exhibit_results
+
+# More contrasts than this make a list nobody reads; the summary then points at the table
+MOST_SENTENCES = 6
+
+
+def compose(estimates: Estimates, facts: StudyFacts) -> Document:
+    """Make the report from results and texts.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        All results of a study, after disclosure control; any subset will do.
+    facts : StudyFacts
+        Texts and labels.
+
+    Returns
+    -------
+    Document
+        Numbered exhibits in their sections; what is missing is said where it would stand.
+
+    Examples
+    --------
+    >>> document = compose(Estimates.from_rows([]), StudyFacts("B12 and LS", "Is B12 associated with LS?"))
+    >>> [s.title for s in document.sections][:3]
+    ['Summary', 'Question and evidence', 'Methods']
+    """
+    sections = (
+        Section("summary", "Summary", _summary(estimates, facts)),
+        Section("question", "Question and evidence", _question(facts)),
+        Section("methods", "Methods", _methods(estimates, facts)),
+        Section("participants", "Participants", _participants(estimates, facts)),
+        Section("results", "Main results", _results(estimates, facts)),
+        Section("sensitivity", "Sensitivity analyses", _sensitivity(estimates, facts)),
+        Section("diagnostics", "Diagnostics and warnings", _diagnostics(estimates, facts)),
+        Section("limitations", "Limitations", (Bullets(tuple(standing_limitations(facts))),)),
+        Section("provenance", "Provenance and reproducibility", _provenance(facts)),
+    )
+    title = f"{SIMULATED}: {plain(facts.title)}" if facts.simulated else plain(facts.title)
+    return Document(title, plain(facts.question), facts.simulated, _numbered(sections))
+
+
+def _numbered(sections: Sequence[Section]) -> tuple[Section, ...]:
+    shown = [b.exhibit for s in sections for b in s.blocks if isinstance(b, Show)]
+    numbers = {e.key: e for e in number_exhibits(shown)}
+    return tuple(
+        dataclasses.replace(s, blocks=tuple(Show(numbers[b.exhibit.key]) if isinstance(b, Show) else b for b in s.blocks)) for s in sections
+    )
+
+
+def _summary(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
+    blocks: list[Block] = [Note(SIMULATED_PEOPLE, "simulated")] if facts.simulated else []
+    people = people_sentence(estimates, facts)
+    blocks += [Paragraph((Sentence(plain(facts.question)), *([people] if people else [])))]
+    found = result_sentences(estimates, facts, "primary")
+    if found:
+        blocks.append(Bullets(tuple(found[:MOST_SENTENCES])))
+    else:
+        blocks.append(Note("There is no estimate from a primary model, so this report has no answer to the question."))
+    if len(found) > MOST_SENTENCES:
+        blocks.append(Paragraph((Sentence(f"{len(found) - MOST_SENTENCES} further primary estimates stand under Main results."),)))
+    truth = truth_sentences(estimates, facts)
+    blocks += [Bullets(tuple(truth))] if truth else []
+    blocks += [] if truth or not facts.simulated else [Note("The truth that was simulated is not among the results.")]
+    return (*blocks, Paragraph((Sentence(ASSOCIATION),)))
+
+
+def _question(facts: StudyFacts) -> tuple[Block, ...]:
+    return (Paragraph((Sentence(plain(facts.question)),)), *(Paragraph((s,)) for s in evidence_statement(facts)))
+
+
+def _methods(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
+    blocks: list[Block] = [Paragraph(p) for p in methods_paragraphs(facts)]
+    if not facts.design:
+        blocks.insert(0, Note("The protocol gave no sentences about the design (population, time zero, exposure, outcome, censoring)."))
+    return (*blocks, *_show(exhibit_models(estimates, facts), "No model is declared."))
+
+
+def _participants(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
+    people = people_sentence(estimates, facts)
+    return (
+        *([Paragraph((people,))] if people else []),
+        *_show(exhibit_flow(estimates, facts), "Flow of people: the results hold no attrition steps, so no flow chart can be drawn."),
+        *_show(exhibit_table1(estimates, facts), "Characteristics of the people (Table 1) are not among the results."),
+        *_show_all(exhibits_distribution(estimates, facts), "The distribution of the exposure is not among the results."),
+    )
+
+
+def _results(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
+    found = result_sentences(estimates, facts, "primary", "secondary")
+    curves = "Survival curves are not among the results."
+    if facts.models and all(m.kind == "logistic" for m in facts.models):
+        curves = "Survival curves do not apply: every model is logistic, without follow-up time."
+    return (
+        *([Bullets(tuple(found))] if found else []),
+        *_show(exhibit_results(estimates, facts), "There are no estimates from primary or secondary models."),
+        *_show_all(exhibits_curves(estimates, facts), curves),
+        *_show_all(exhibits_forest(estimates, facts), "There are no estimates to draw in a forest plot."),
+    )
+
+
+def _sensitivity(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
+    if not described_models(estimates, facts, "sensitivity"):
+        return (Note("No sensitivity analysis is among the results."),)
+    summed = range_sentence(estimates, facts)
+    found = result_sentences(estimates, facts, "sensitivity")
+    return (
+        *([Paragraph((summed,))] if summed else []),
+        *([Bullets(tuple(found))] if found else []),
+        *_show(exhibit_results(estimates, facts, roles=("sensitivity",)), ""),
+    )
+
+
+def _diagnostics(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
+    warnings = warning_sentences(estimates, facts)
+    counts = [s for s in (missing_sentence(estimates, facts), suppression_sentence(estimates)) if s]
+    absent = [
+        Note(f"Model '{plain(m.label)}' is declared and has no estimate.", "warning") for m in models_without_results(estimates, facts)
+    ]
+    for model in described_models(estimates, facts):
+        lost = [term_label(t, facts) for t in exposures_without_rows(estimates, model)]
+        absent += [Note(f"Model '{plain(model.label)}' has no estimate for {join_words(lost)}.", "warning")] if lost else []
+    every = exhibit_results(estimates, facts, roles=("primary", "secondary", "sensitivity"), every=True)
+    return (
+        *absent,
+        Bullets(tuple(warnings)) if warnings else Paragraph((Sentence("No result carries a warning."),)),
+        *([Paragraph(tuple(counts))] if counts else []),
+        *_show(exhibit_fits(estimates, facts), "Facts of the fitted models (people used, log-likelihood) are not among the results."),
+        *_show(every, ""),
+        *_show(exhibit_attrition(estimates, facts), ""),
+    )
+
+
+def _provenance(facts: StudyFacts) -> tuple[Block, ...]:
+    blocks: list[Block] = [Bullets(tuple(Sentence(plain(n)) for n in facts.notices))] if facts.notices else []
+    flat = tuple((k, plain(v)) for k, v in facts.provenance.items() if isinstance(v, str))
+    blocks += [Definitions("This run", flat)] if flat else []
+    blocks += [
+        Definitions(plain(k), tuple((plain(a), plain(b)) for a, b in v.items()))
+        for k, v in facts.provenance.items()
+        if isinstance(v, Mapping)
+    ]
+    if not facts.provenance:
+        blocks.append(Note("The origin of these results (versions, input hashes, protocol fingerprint) is not recorded."))
+    rerun = "The same inputs, protocol and versions give the same bytes; `cobalamin verify` recomputes the results and compares them."
+    return (*blocks, Paragraph((Sentence(rerun),)))
+
+
+def _show(exhibit: Exhibit | None, absent: str) -> list[Block]:
+    if exhibit is not None:
+        return [Show(exhibit)]
+    return [Note(absent)] if absent else []
+
+
+def _show_all(exhibits: list[Exhibit], absent: str) -> list[Block]:
+    return [Show(e) for e in exhibits] or [Note(absent)]

@@ -1,0 +1,242 @@
+"""Distribution of the exposure with clinical cut-offs, and survival curves with the numbers at risk beneath them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cobalamin.core.estimates import Estimates
+from cobalamin.report import format as fmt
+from cobalamin.report import theme
+from cobalamin.report.exhibit import Exhibit, FigureBody
+from cobalamin.report.facts import StudyFacts
+from cobalamin.report.labels import group_label, level_label, plain, term_label
+from cobalamin.report.tables import caption, level_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Above this lowest survival an event is rare: the complement of the curve is drawn, on an axis that does not start at 1
+RARE = 0.7
+
+
+def exhibits_distribution(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
+    """Draw one histogram per variable, groups over one another, with the cut-offs of the facts.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Rows of analysis ``distribution``: bin edges in ``low`` and ``high``, counts in ``n``.
+    facts : StudyFacts
+        Labels and cut-offs.
+
+    Returns
+    -------
+    list of Exhibit
+        Empty without such rows.
+    """
+    rows = estimates.where(analysis="distribution", measure="histogram")
+    return [_distribution(rows.where(term=term), term, facts) for term in dict.fromkeys(rows.frame["term"])]
+
+
+def exhibits_curves(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
+    """Draw Kaplan-Meier curves, one figure per grouping and outcome, with a table of the numbers at risk.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Rows of analysis ``survival``, measures ``survival`` and ``at risk``.
+    facts : StudyFacts
+        Labels, time scale, confidence level.
+
+    Returns
+    -------
+    list of Exhibit
+        Empty without such rows. Where everybody's survival stays above 0.7 the figure shows its complement.
+    """
+    rows = estimates.where(analysis="survival", context="curve")
+    curves = rows.where(measure="survival").frame
+    found = list(dict.fromkeys(zip(curves["model"], curves["outcome"], curves["level"], strict=True)))
+    return [_curves(rows.where(model=m, outcome=o, level=s), (m, o, s), facts) for m, o, s in found]
+
+
+def _distribution(rows: Estimates, term: str, facts: StudyFacts) -> Exhibit:
+    frame = rows.frame
+    groups = list(dict.fromkeys(frame["subgroup"]))
+    name = term_label(term, facts)
+    by = f" by {group_label(next((m for m in frame['model'] if m), ''), facts)}" if len(groups) > 1 else ""
+    title = f"Distribution of {name}{by}"
+    hidden = int(frame["n"].isna().sum())
+    lines = [c for c in facts.cutoffs if c.variable == term]
+    text = "Percent of people in each interval" + (" of their group." if len(groups) > 1 else ".")
+    text += f" Dashed lines: {'; '.join(plain(c.label) for c in lines)}." if lines else ""
+    text += f" {hidden} intervals with small counts are not shown." if hidden else ""
+    alt = f"Histogram. {' '.join(_histogram_words(frame, g, facts) for g in groups)}"
+    with theme.theme():
+        body = _draw_distribution(frame, term, facts, title, alt)
+    return Exhibit(f"distribution-{_slug(term)}", title, caption(text, facts), alt, rows, body)
+
+
+def _histogram_words(frame: pd.DataFrame, group: str, facts: StudyFacts) -> str:
+    part = frame.loc[(frame["subgroup"] == group) & frame["n"].notna()]
+    if part.empty:
+        return f"{level_label(group, facts)}: all intervals hidden."
+    top = part.loc[part["n"].idxmax()]
+    who = f"{level_label(group, facts)}: " if group else ""
+    unit = f" {top['unit']}" if top["unit"] else ""
+    return f"{who}{fmt.count(float(part['n'].sum()))} people, most between {top['low']:g} and {top['high']:g}{unit}."
+
+
+def _draw_distribution(frame: pd.DataFrame, term: str, facts: StudyFacts, title: str, alt: str) -> FigureBody:
+    groups = list(dict.fromkeys(frame["subgroup"]))
+    figure = theme.new_figure(3.5)
+    axes = figure.add_axes((0.12, 0.16, 0.86, 0.80 - 0.055 * math.ceil(len(groups) / 2) * (len(groups) > 1)))
+    theme.light_grid(axes)
+    for i, group in enumerate(groups):
+        _draw_histogram(axes, frame.loc[frame["subgroup"] == group], i, level_label(group, facts), alone=len(groups) == 1)
+    if _log_spaced(frame):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.01)
+    for i, cut in enumerate(c for c in facts.cutoffs if c.variable == term):
+        _draw_cutoff(axes, cut.value, cut.label, i)
+    axes.set_xlabel(theme.draw_lines(term_label(term, facts), 48, 2))
+    axes.set_ylabel("Percent of people")
+    if len(groups) > 1:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2)
+    return theme.save(figure, key=f"distribution-{_slug(term)}", title=title, desc=alt, simulated=facts.simulated)
+
+
+def _draw_histogram(axes: Axes, part: pd.DataFrame, i: int, name: str, *, alone: bool) -> None:
+    part = part.sort_values("low")
+    edges = np.append(part["low"].to_numpy(), part["high"].to_numpy()[-1])
+    share = 100 * part["n"].to_numpy() / np.nansum(part["n"].to_numpy())
+    look = theme.style(i)
+    if alone:
+        axes.stairs(share, edges, fill=True, color=look["color"], alpha=0.55)
+        axes.stairs(share, edges, color=look["color"], linewidth=0.8)
+    else:
+        axes.stairs(share, edges, linewidth=1.6, label=theme.draw_lines(name, 22, 2), **look)
+
+
+def _draw_cutoff(axes: Axes, value: float, label: str, i: int) -> None:
+    axes.axvline(value, color=theme.INK, linestyle=(0, (4, 2)), linewidth=1.0)
+    text = theme.draw_lines(label, 14, 2)
+    # labels step down so that two near cut-offs do not print over one another
+    place = (value, 0.98 - 0.15 * i)
+    axes.annotate(text, place, xycoords=axes.get_xaxis_transform(), xytext=(4, 0), textcoords="offset points", va="top", fontsize=8.5)
+
+
+def _log_spaced(frame: pd.DataFrame) -> bool:
+    """Whether the bins have equal ratios rather than equal widths."""
+    low, high = frame["low"].to_numpy(), frame["high"].to_numpy()
+    if len(low) < 3 or (low <= 0).any():
+        return False
+    return bool(np.ptp(np.log(high / low)) < 0.01 < np.ptp(high - low) / (high - low).mean())
+
+
+def _curves(rows: Estimates, which: tuple[str, str, str], facts: StudyFacts) -> Exhibit:
+    grouping, outcome, state = which
+    frame = rows.where(measure="survival").frame
+    risk = bool(frame["value"].min() > RARE)
+    groups = list(dict.fromkeys(frame["subgroup"]))
+    event = plain(level_label(state, facts)) if state and state not in {"1", "event"} else plain(facts.outcome)
+    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 else ""
+    title = f"{'Cumulative probability of' if risk else 'Survival free of'} {event}{by}"
+    text = f"{'One minus the Kaplan-Meier' if risk else 'Kaplan-Meier'} estimate with {level_text(facts)} (shaded);"
+    text += " every other end of follow-up counts as censoring. Curves are not adjusted. Beneath: people at risk."
+    alt = f"Curves over {_time_label(frame, facts).lower()}. {' '.join(_curve_words(frame, g, facts, risk) for g in groups)}"
+    key = "curves-" + (_slug("-".join(w for w in (grouping, outcome, state) if w)) or "all")
+    with theme.theme():
+        body = _draw_curves(rows, facts, risk=risk, key=key, title=title, alt=alt)
+    return Exhibit(key, title, caption(text, facts), alt, rows, body)
+
+
+def _curve_words(frame: pd.DataFrame, group: str, facts: StudyFacts, risk: bool) -> str:
+    last = frame.loc[frame["subgroup"] == group].sort_values("at").iloc[-1]
+    value = 100 * (1 - last["value"] if risk else last["value"])
+    return f"{level_label(group, facts) or 'All'}: {fmt.percent(value)} at {last['at']:g}."
+
+
+def _draw_curves(rows: Estimates, facts: StudyFacts, *, risk: bool, key: str, title: str, alt: str) -> FigureBody:
+    frame, at_risk = rows.where(measure="survival").frame, rows.where(measure="at risk").frame
+    groups = list(dict.fromkeys(frame["subgroup"]))
+    names = [theme.draw_lines(level_label(g, facts) or "All", 13, 2) for g in groups]
+    table = 0.22 * sum(1 + n.count("\n") * 0.75 for n in names) + 0.32 if len(at_risk) else 0.0
+    legend = 0.2 * math.ceil(len(groups) / 2) * (1 + 0.7 * any("\n" in n for n in names)) if len(groups) > 1 else 0.0
+    height = 3.2 + table + legend
+    figure = theme.new_figure(height)
+    axes = figure.add_axes((0.235, (table + 0.55) / height, 0.735, 2.55 / height))
+    theme.light_grid(axes)
+    for i, group in enumerate(groups):
+        _draw_curve(axes, frame.loc[frame["subgroup"] == group], i, names[i], risk=risk)
+    _curve_axes(axes, frame, at_risk, facts, risk=risk)
+    if len(groups) > 1:
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.2, 1.01), ncols=2, borderaxespad=0.2, handlelength=3.2)
+    if len(at_risk):
+        _draw_at_risk(axes, at_risk, groups, names, table / 2.55, 0.55 / 2.55)
+    return theme.save(figure, key=key, title=title, desc=alt, simulated=facts.simulated)
+
+
+def _draw_curve(axes: Axes, part: pd.DataFrame, i: int, name: str, *, risk: bool) -> None:
+    part = part.sort_values("at", kind="stable")
+    at, value, low, high = (part[c].to_numpy() for c in ("at", "value", "low", "high"))
+    if at[0] > 0 and value[0] < 1 and at[0] < 0.25 * at[-1]:
+        at, value, low, high = np.append(0.0, at), np.append(1.0, value), np.append(1.0, low), np.append(1.0, high)
+    if risk:
+        value, low, high = 1 - value, 1 - high, 1 - low
+    look = theme.style(i)
+    axes.fill_between(at, 100 * low, 100 * high, step="post", color=look["color"], alpha=0.13, linewidth=0)
+    axes.step(at, 100 * value, where="post", label=name, **look)
+
+
+def _curve_axes(axes: Axes, frame: pd.DataFrame, at_risk: pd.DataFrame, facts: StudyFacts, *, risk: bool) -> None:
+    start = min(0.0, float(frame["at"].min())) if frame["at"].min() < 0.25 * frame["at"].max() else float(frame["at"].min())
+    axes.set_xlim(start, float(frame["at"].max()) * 1.001)
+    grid = sorted(set(at_risk["at"]))
+    if grid:
+        step = math.ceil(len(grid) / 7)
+        axes.set_xticks([t for t in grid[::step] if start <= t <= frame["at"].max()])
+    top = 100 * float((1 - frame["value"]).max())
+    limit = min(100.0, 1.05 * min(100 * float((1 - frame["low"].fillna(1)).max()), 1.6 * top), 100.0) if risk else 102.0
+    axes.set_ylim(0, max(limit, 1e-6))
+    axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}%")
+    axes.set_xlabel(theme.draw_lines(_time_label(frame, facts), 44, 2))
+    axes.set_ylabel("Cumulative probability" if risk else "Survival")
+
+
+def _draw_at_risk(axes: Axes, frame: pd.DataFrame, groups: list[str], names: list[str], height: float, gap: float) -> None:
+    """Print the numbers at risk under the ticks they belong to (heights in units of the axes' height)."""
+    total = sum(1 + n.count("\n") * 0.75 for n in names) + 1
+    line = height / total
+    y = -gap - 0.02 - line / 2
+    axes.text(-0.30, y, "At risk", transform=axes.transAxes, ha="left", va="center", fontsize=8.5, weight="bold")
+    for i, (group, name) in enumerate(zip(groups, names, strict=True)):
+        size = line * (1 + name.count("\n") * 0.75)
+        y -= (line + size) / 2 if i == 0 else size
+        axes.text(
+            -0.30, y, name, transform=axes.transAxes, ha="left", va="center", fontsize=8.5, linespacing=1.0, color=theme.style(i)["color"]
+        )
+        _at_risk_row(axes, frame.loc[frame["subgroup"] == group], y)
+
+
+def _at_risk_row(axes: Axes, part: pd.DataFrame, y: float) -> None:
+    ticks = {float(t) for t in axes.get_xticks()}
+    for at, n, warning in zip(part["at"], part["n"], part["warning"], strict=True):
+        if float(at) in ticks:
+            text = "\u2022" if math.isnan(n) else fmt.count(n, warning)
+            axes.text(float(at), y, text, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=8.5)
+
+
+def _time_label(frame: pd.DataFrame, facts: StudyFacts) -> str:
+    unit = next((u for u in frame["unit"] if u), facts.time_unit)
+    return plain(facts.time_scale) or f"Time ({unit})"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,239 @@
+"""The forest plot: every model's exposure estimates on a logarithmic scale, with the numbers printed beside them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cobalamin.core.estimates import Estimates
+from cobalamin.report import format as fmt
+from cobalamin.report import theme
+from cobalamin.report.exhibit import Exhibit, FigureBody
+from cobalamin.report.facts import StudyFacts
+from cobalamin.report.labels import outcome_label, plain, wrap
+from cobalamin.report.select import Contrast, contrasts, described_models, model_rows
+from cobalamin.report.tables import caption, level_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LINE = 0.175  # inches per line of text
+LEFT, RIGHT = 0.40, 0.705  # the plot stands between these shares of the width; labels left, numbers right
+_TICKS: tuple[tuple[float, ...], ...] = (
+    (0.001, 0.01, 0.1, 1, 10, 100, 1000),
+    (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
+    (0.25, 0.5, 1, 2, 4),
+    (0.5, 0.7, 1, 1.4, 2),
+    (0.8, 0.9, 1, 1.1, 1.25),
+    (0.9, 0.95, 1, 1.05, 1.1),
+    (0.98, 0.99, 1, 1.01, 1.02),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the forest.
+
+    Attributes
+    ----------
+    text : str
+        Label, already wrapped (line feeds).
+    contrast : Contrast or None
+        None for a heading.
+    """
+
+    text: str
+    contrast: Contrast | None = None
+
+    @property
+    def height(self) -> float:
+        """Inches."""
+        return LINE * (1 + self.text.count("\n")) + 0.10
+
+
+def exhibits_forest(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
+    """Draw one forest per outcome and measure, all models in one figure.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Results, with truth rows for a simulated study.
+    facts : StudyFacts
+        Models and their exposure terms.
+
+    Returns
+    -------
+    list of Exhibit
+        Empty without estimates.
+    """
+    models = described_models(estimates, facts)
+    shown = [c for m in models for c in contrasts(estimates, facts, m) if not c.is_reference]
+    families = list(dict.fromkeys((c.row.outcome, c.row.measure) for c in shown))
+    return [_forest(estimates, [c for c in shown if (c.row.outcome, c.row.measure) == f], f, facts) for f in families]
+
+
+def ratio_ticks(low: float, high: float) -> list[float]:
+    """Choose round tick marks for a logarithmic axis of ratios.
+
+    Parameters
+    ----------
+    low, high : float
+        Limits of the axis.
+
+    Returns
+    -------
+    list of float
+        At least 1 where it lies inside; the coarsest set with three marks inside.
+
+    Examples
+    --------
+    >>> ratio_ticks(0.3, 6), ratio_ticks(0.93, 1.08)
+    ([0.5, 1, 2, 5], [0.95, 1, 1.05])
+    """
+    inside: list[float] = []
+    for ticks in _TICKS:
+        inside = [t for t in ticks if low <= t <= high]
+        if len(inside) >= 3:
+            return inside
+    return inside or [1.0]
+
+
+def axis_limits(shown: list[Contrast]) -> tuple[float, float]:
+    """Choose the axis so that every estimate is inside and no endless interval flattens the others.
+
+    Parameters
+    ----------
+    shown : list of Contrast
+        What is drawn.
+
+    Returns
+    -------
+    tuple of float
+        Limits that contain 1, every finite estimate and truth, and intervals up to eight times beyond the estimates.
+    """
+    points = [1.0, *(x for c in shown for x in (c.row.value, c.truth) if math.isfinite(x) and 1e-3 < x < 1e3)]
+    ends = [x for c in shown for x in (c.row.low, c.row.high) if math.isfinite(x) and x > 0]
+    low = max(min([*points, *ends]), min(points) / 8)
+    high = min(max([*points, *ends]), max(points) * 8)
+    room = max((math.log(high) - math.log(low)) * 0.08, 0.01)
+    return math.exp(math.log(low) - room), math.exp(math.log(high) + room)
+
+
+def _forest(estimates: Estimates, shown: list[Contrast], family: tuple[str, str], facts: StudyFacts) -> Exhibit:
+    outcome, measure = family
+    single = len({(c.row.term, c.row.level) for c in shown}) == 1
+    what = shown[0].label if single else "exposures"
+    about = outcome_label(outcome, facts)
+    title = f"{measure.capitalize()}s of {about}: {what} in each model"
+    text = f"Points: {measure}s; lines: {level_text(facts)}; squares: primary models. Logarithmic scale; arrows: the interval goes on."
+    if any(not math.isnan(c.truth) for c in shown):
+        text += " Diamonds and dashed line: the truth that was simulated."
+    alt = "Forest plot. " + " ".join(_words(c) for c in shown)
+    key = "forest-" + "-".join("".join(x if x.isalnum() else "-" for x in w.lower()) for w in (outcome, measure) if w)
+    with theme.theme():
+        body = _draw(_lines(shown, single), shown, facts, key=key, title=title, alt=alt)
+    return Exhibit(key, title, caption(text, facts), alt, _rows_behind(estimates, shown), body)
+
+
+def _rows_behind(estimates: Estimates, shown: list[Contrast]) -> Estimates:
+    models = {(c.model.role, c.model.name): c.model for c in shown}
+    parts = [Estimates.from_frame(model_rows(estimates, m)).where(term={c.row.term for c in shown}) for m in models.values()]
+    return Estimates.concat([*parts, estimates.where(analysis="truth")])
+
+
+def _words(c: Contrast) -> str:
+    return f"{plain(c.model.label)}, {c.label}: {fmt.ratio_interval(c.row.value, c.row.low, c.row.high)}."
+
+
+def _lines(shown: list[Contrast], single: bool) -> list[Line]:
+    """Make one line per contrast; models become headings where they have several contrasts."""
+    width = LEFT * theme.WIDTH * 72 / theme.FONT_SIZE - 0.5
+    lines: list[Line] = []
+    model = None
+    for c in shown:
+        if single:
+            lines.append(Line(_label(plain(c.model.label), width), c))
+            continue
+        if c.model != model:
+            model = c.model
+            lines.append(Line("\n".join(map(theme.draw_text, wrap(model.label, width + 18, 2)))))
+        lines.append(Line(_label(c.label, width), c))
+    return lines
+
+
+def _label(text: str, width: float) -> str:
+    return "\n".join(map(theme.draw_text, wrap(text, width, 3)))
+
+
+def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: str, title: str, alt: str) -> FigureBody:
+    rows = sum(line.height for line in lines) + LINE + 0.1
+    height = rows + 0.75
+    figure = theme.new_figure(height)
+    axes = figure.add_axes((LEFT, 0.68 / height, RIGHT - LEFT, rows / height))
+    low, high = axis_limits(shown)
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.set_ylim(rows, 0)
+    _axis_look(axes, low, high)
+    axes.axvline(1, color=theme.GREY, linewidth=0.9)
+    _draw_truth_line(axes, shown)
+    _print(axes, RIGHT + 0.015, LINE / 2, f"{shown[0].row.measure.capitalize()}\n({level_text(facts)})", weight="bold", size=8.5)
+    y = LINE + 0.1
+    for line in lines:
+        _draw_line(axes, line, y + line.height / 2, (low, high))
+        y += line.height
+    name = f"{shown[0].row.measure.capitalize()} (logarithmic scale)"
+    axes.set_xlabel(name)
+    return theme.save(figure, key=key, title=title, desc=alt, simulated=facts.simulated)
+
+
+def _axis_look(axes: Axes, low: float, high: float) -> None:
+    axes.set_xticks(ratio_ticks(low, high))
+    axes.set_xticks([], minor=True)
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    theme.light_grid(axes, "x")
+
+
+def _draw_truth_line(axes: Axes, shown: list[Contrast]) -> None:
+    truths = {c.truth for c in shown if not math.isnan(c.truth)}
+    if len(truths) == 1:
+        axes.axvline(truths.pop(), color=theme.COLORS[1], linestyle=(0, (4, 3)), linewidth=1.3)
+
+
+def _draw_line(axes: Axes, line: Line, y: float, limits: tuple[float, float]) -> None:
+    c = line.contrast
+    _print(axes, 0.005, y, line.text, weight="bold" if c is None or c.model.role == "primary" else "normal")
+    if c is None:
+        return
+    text = fmt.ratio_interval(c.row.value, c.row.low, c.row.high)
+    _print(axes, RIGHT + 0.015, y, text if text != fmt.DASH else "not estimable", size=8.5)
+    if math.isfinite(c.row.value):
+        _draw_interval(axes, c, y, limits)
+    if not math.isnan(c.truth):
+        axes.plot([c.truth], [y + 0.07], marker="D", markersize=5.5, markerfacecolor="white", markeredgecolor=theme.COLORS[1], zorder=4)
+
+
+def _draw_interval(axes: Axes, c: Contrast, y: float, limits: tuple[float, float]) -> None:
+    primary = c.model.role == "primary"
+    color = theme.COLORS[0] if primary else theme.INK
+    low, high = limits
+    left = max(c.row.low, low) if c.row.low > 0 else low
+    right = min(c.row.high, high) if math.isfinite(c.row.high) else high
+    if not math.isnan(c.row.low + c.row.high):
+        axes.plot([left, right], [y, y], color=color, linewidth=1.6, solid_capstyle="butt", zorder=3)
+    for end, beyond, marker in ((low, c.row.low < low, "<"), (high, c.row.high > high, ">")):
+        if beyond:
+            axes.plot([end], [y], marker=marker, color=color, markersize=6, clip_on=False, zorder=3)
+    axes.plot([min(max(c.row.value, low), high)], [y], marker="s" if primary else "o", color=color, markersize=6, zorder=5)
+
+
+def _print(axes: Axes, x: float, y: float, text: str, *, size: float = theme.FONT_SIZE, **look: Any) -> None:
+    from matplotlib.transforms import blended_transform_factory
+
+    figure = axes.get_figure()
+    assert figure is not None
+    place = blended_transform_factory(figure.transFigure, axes.transData)
+    axes.text(x, y, text, transform=place, ha="left", va="center", fontsize=size, linespacing=1.1, **look)

@@ -1,0 +1,140 @@
+"""Tables about the models themselves: how they are declared, how the fits went, and the attrition that led to them."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from cobalamin.core.estimates import Estimates
+from cobalamin.report import format as fmt
+from cobalamin.report.exhibit import Column, Exhibit, Row, TableBody
+from cobalamin.report.facts import ModelFacts, StudyFacts
+from cobalamin.report.flow import flow_steps
+from cobalamin.report.labels import adjustment_words, plain
+from cobalamin.report.select import described_models, model_rows
+from cobalamin.report.tables import caption
+
+
+def exhibit_models(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:
+    """Make the table that says how each model is built.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Results (for models that the facts do not describe).
+    facts : StudyFacts
+        Models.
+
+    Returns
+    -------
+    Exhibit or None
+        None when there is no model at all.
+    """
+    described = {(m.role, m.name) for m in facts.models}
+    models = [*facts.models, *(m for m in described_models(estimates, facts) if (m.role, m.name) not in described)]
+    if not models:
+        return None
+    columns = tuple(Column(c, "left") for c in ("Model", "Role", "Type", "Adjusted for", "Formula"))
+    return Exhibit(
+        key="table-models",
+        title="Models as declared in the protocol",
+        caption=caption("Formulas as written in the protocol; the outcome or follow-up stands outside them.", facts),
+        alt=f"Table of {len(models)} models with role, type, adjustment and formula.",
+        estimates=Estimates.from_rows([]),
+        body=TableBody(columns, tuple(_model_row(m) for m in models)),
+    )
+
+
+def exhibit_fits(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:
+    """Make the table of model facts: people used and left out, events, log-likelihood.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        With diagnostic rows of the models.
+    facts : StudyFacts
+        Models.
+
+    Returns
+    -------
+    Exhibit or None
+        None when no model has diagnostic rows.
+    """
+    models = [m for m in described_models(estimates, facts) if len(model_rows(estimates, m, "diagnostic"))]
+    if not models:
+        return None
+    frames = [model_rows(estimates, m, "diagnostic") for m in models]
+    measures = list(dict.fromkeys(str(m) for f in frames for m in f["measure"]))
+    rows = [Row((plain(m.label), *(_fact(f, measure) for measure in measures))) for m, f in zip(models, frames, strict=True)]
+    return Exhibit(
+        key="table-fits",
+        title="Facts of the fitted models",
+        caption=caption("People with a missing value in a model's variables are left out of that model and counted here.", facts),
+        alt=f"Table of {len(rows)} models with {', '.join(_fact_name(m, facts) for m in measures)}.",
+        estimates=Estimates.from_frame(pd.concat(frames, ignore_index=True)),
+        body=TableBody((Column("Model", "left"), *(Column(_fact_name(m, facts)) for m in measures)), tuple(rows)),
+    )
+
+
+def exhibit_attrition(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:
+    """Make the attrition table: the flow chart's numbers as text.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        With attrition rows.
+    facts : StudyFacts
+        Texts.
+
+    Returns
+    -------
+    Exhibit or None
+        None without attrition rows.
+    """
+    steps = flow_steps(estimates)
+    if not steps:
+        return None
+    rows = tuple(Row((step.label, step.remaining, step.excluded or fmt.DASH)) for step in steps)
+    return Exhibit(
+        key="table-attrition",
+        title="People left after each step of eligibility",
+        caption=caption("Steps in the order in which they were applied.", facts),
+        alt=f"Table of {len(rows)} steps.",
+        estimates=estimates.where(context="attrition", measure="remaining"),
+        body=TableBody((Column("Step", "left"), Column("Left"), Column("Left out at this step")), rows),
+    )
+
+
+def _model_row(model: ModelFacts) -> Row:
+    kind = model.kind.capitalize() + (", survey-weighted" if model.survey else "") + (f", lag {model.lag:g} years" if model.lag else "")
+    words = adjustment_words(model).removeprefix("adjusted for ")
+    return Row((plain(model.label), model.role, kind, words, plain(model.formula) or fmt.DASH))
+
+
+_FACT_NAMES = {
+    "n": "People",
+    "n_missing": "Left out, missing values",
+    "events": "Events",
+    "log-likelihood": "Log-likelihood",
+    "loglik": "Log-likelihood",
+    "aic": "AIC",
+    "bic": "BIC",
+}
+
+
+def _fact_name(measure: str, facts: StudyFacts) -> str:
+    if measure == "person_time":
+        return f"Person-{facts.time_unit}"
+    return _FACT_NAMES.get(measure, measure.replace("_", " ").capitalize())
+
+
+def _fact(frame: pd.DataFrame, measure: str) -> str:
+    rows = frame.loc[frame["measure"] == measure]
+    if rows.empty:
+        return fmt.DASH
+    value, warning = float(rows["value"].iloc[0]), str(rows["warning"].iloc[0])
+    if math.isnan(value):
+        return fmt.SUPPRESSED if fmt.is_suppressed(warning) else fmt.DASH
+    whole = measure in {"n", "n_missing", "events"} or (measure == "person_time" and value >= 100)
+    return fmt.count(value) if whole and float(value).is_integer() else fmt.number(value, 0 if whole else 1)

@@ -1,0 +1,208 @@
+"""Tables of ratios: main results and sensitivity analyses with their reference rows, and all coefficients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+
+from cobalamin.core.estimates import Estimates
+from cobalamin.report import format as fmt
+from cobalamin.report.exhibit import Column, Exhibit, Row, TableBody
+from cobalamin.report.facts import ModelFacts, StudyFacts
+from cobalamin.report.labels import SIMULATED_SENTENCE, adjustment_words, level_label, plain, term_label
+from cobalamin.report.records import Record, records
+from cobalamin.report.select import KIND_WORDS, contrasts, described_models, model_rows
+
+_MARKS = "\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0\u1d4d\u02b0\u2071\u02b2\u1d4f\u02e1\u1d50\u207f\u1d52\u1d56"
+
+
+def caption(text: str, facts: StudyFacts) -> str:
+    """Add the notice of simulated data to a caption.
+
+    Parameters
+    ----------
+    text : str
+        Caption.
+    facts : StudyFacts
+        Whether the people are simulated.
+
+    Returns
+    -------
+    str
+        Caption, with the notice at its end where it applies.
+    """
+    return f"{text} {SIMULATED_SENTENCE}".strip() if facts.simulated else text
+
+
+def level_text(facts: StudyFacts) -> str:
+    """Return the confidence level for headings.
+
+    Parameters
+    ----------
+    facts : StudyFacts
+        With ``confidence``.
+
+    Returns
+    -------
+    str
+        ``"95% CI"``.
+    """
+    return f"{facts.confidence * 100:g}% CI"
+
+
+def exhibit_results(
+    estimates: Estimates, facts: StudyFacts, *, roles: Iterable[str] = ("primary", "secondary"), every: bool = False
+) -> Exhibit | None:
+    """Make the table of ratios: reference rows, people, events, person-time, ratio with interval and p.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Results.
+    facts : StudyFacts
+        Models and labels.
+    roles : iterable of str
+        Roles of the models to show.
+    every : bool
+        Every coefficient instead of the exposures only.
+
+    Returns
+    -------
+    Exhibit or None
+        None when no model of these roles has estimates.
+    """
+    models = described_models(estimates, facts, *roles)
+    shown = [model_rows(estimates, m) for m in models]
+    if not models:
+        return None
+    frame = pd.concat(shown, ignore_index=True)
+    measures = list(dict.fromkeys(m for m in frame["measure"] if m))
+    timed = bool(frame["person_time"].notna().any())
+    notes = _Notes()
+    rows = [row for model in models for row in _model_block(estimates, facts, model, every=every, timed=timed, notes=notes)]
+    ratio_name = measures[0].capitalize() if len(measures) == 1 else "Ratio"
+    columns = [Column("Exposure" if not every else "Term", "left"), Column("People"), Column("Events")]
+    columns += [Column(f"Person-{facts.time_unit}")] if timed else []
+    columns += [Column(f"{ratio_name} ({level_text(facts)})"), Column("p")]
+    head = "All coefficients" if every else "Main results" if "primary" in roles else "Sensitivity analyses"
+    return Exhibit(
+        key="table-" + head.lower().replace(" ", "-"),
+        title=f"{head}: {join_measures(measures)}",
+        caption=caption(_RESULT_CAPTIONS[head], facts),
+        alt=f"Table of {len(rows)} rows with {join_measures(measures)} and {level_text(facts)}.",
+        estimates=Estimates.from_frame(frame),
+        body=TableBody(tuple(columns), tuple(rows), (*[_model_note(m) for m in models], *notes.texts)),
+    )
+
+
+_RESULT_CAPTIONS = {
+    "Main results": "People, events and person-time are those of the level; for a numeric exposure, of the whole model.",
+    "Sensitivity analyses": "Each model repeats the main analysis with one thing changed.",
+    "All coefficients": "Coefficients of covariates serve the adjustment; they are not estimates of the effects of these covariates.",
+}
+
+
+def join_measures(measures: list[str]) -> str:
+    """Name the measures of a table or figure.
+
+    Parameters
+    ----------
+    measures : list of str
+        ``hazard ratio``, ``odds ratio``, ...
+
+    Returns
+    -------
+    str
+        ``"hazard ratios"``, ``"hazard and odds ratios"``.
+
+    Examples
+    --------
+    >>> join_measures(["hazard ratio", "odds ratio"])
+    'hazard and odds ratios'
+    """
+    if measures and all(m.endswith(" ratio") for m in measures):
+        return " and ".join(m.removesuffix(" ratio") for m in measures) + " ratios"
+    return " and ".join(measures) or "estimates"
+
+
+class _Notes:
+    """Footnotes met while rows are made: the same text gets the same mark."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, str] = {}
+
+    def mark(self, text: str) -> str:
+        text = plain(text)
+        if not text or fmt.is_suppressed(text):
+            return ""
+        if text not in self._marks:
+            i = len(self._marks)
+            self._marks[text] = _MARKS[i] if i < len(_MARKS) else f"({i + 1})"
+        return self._marks[text]
+
+    @property
+    def texts(self) -> list[str]:
+        return [f"{mark} {text}" for text, mark in self._marks.items()]
+
+
+def _model_block(estimates: Estimates, facts: StudyFacts, model: ModelFacts, *, every: bool, timed: bool, notes: _Notes) -> list[Row]:
+    rows = [Row((plain(model.label),), "heading")]
+    frame = model_rows(estimates, model)
+    wanted = {c.row.term for c in contrasts(estimates, facts, model, every=every)}
+    order = list(dict.fromkeys(frame["term"])) if every else [t for t in model.exposures or dict.fromkeys(frame["term"]) if t in wanted]
+    for term in order:
+        part = frame.loc[frame["term"] == term]
+        levels = bool((part["level"] != "").any())
+        if levels:
+            rows.append(Row((term_label(term, facts), *[""] * (5 if timed else 4)), indent=1))
+        rows += [_result_row(r, term, facts, levels=levels, timed=timed, notes=notes) for r in records(part)]
+    return rows
+
+
+def _result_row(r: Record, term: str, facts: StudyFacts, *, levels: bool, timed: bool, notes: _Notes) -> Row:
+    name = level_label(r.level, facts) if levels else term_label(term, facts)
+    if levels and r.level == r.reference:
+        estimate, shown_p = "1 (reference)", fmt.DASH
+    else:
+        estimate = fmt.ratio_interval(r.value, r.low, r.high) if not math.isnan(r.value) else _absent(r.warning)
+        shown_p = fmt.p_value(r.p)
+    numbers = [fmt.count(r.n, r.warning), fmt.count(r.events, r.warning), *([person_time(r.person_time, r.warning)] if timed else [])]
+    return Row((name, *numbers, estimate + notes.mark(r.warning), shown_p), indent=2 if levels else 1)
+
+
+def _absent(warning: str) -> str:
+    return fmt.SUPPRESSED if fmt.is_suppressed(warning) else "not estimable"
+
+
+def person_time(value: float, warning: str = "") -> str:
+    """Format person-time.
+
+    Parameters
+    ----------
+    value : float
+        Person-years.
+    warning : str
+        The ``warning`` of its row.
+
+    Returns
+    -------
+    str
+        Without decimals from 100 up.
+
+    Examples
+    --------
+    >>> person_time(12345.6), person_time(12.34)
+    ('12,346', '12.3')
+    """
+    if math.isnan(value):
+        return fmt.SUPPRESSED if fmt.is_suppressed(warning) else fmt.DASH
+    return fmt.number(value, 0 if value >= 100 else 1)
+
+
+def _model_note(model: ModelFacts) -> str:
+    parts = [f"{KIND_WORDS[model.kind]}", adjustment_words(model)]
+    parts += [f"exposure measured at least {model.lag:g} years before time zero"] if model.lag else []
+    parts += ["survey-weighted"] if model.survey else []
+    return f"{plain(model.label)}: {', '.join(parts)}.{f' {plain(model.note)}' if model.note else ''}"
