@@ -67,7 +67,8 @@ def read_statistics(path: Path, columns: Sequence[str], encoding: str = "utf-8")
     """
     frame, _ = _read(path, encoding, usecols=list(columns))
     frame = frame.loc[:, list(columns)]
-    texts = {name: frame[name].replace({"": None}) for name in frame.select_dtypes(include="object").columns}
+    blank: dict[str, Any] = {"": None}
+    texts = {name: frame[name].replace(blank) for name in frame.select_dtypes(include="object").columns}
     return frame.assign(**texts)
 
 
