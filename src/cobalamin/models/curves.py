@@ -182,20 +182,19 @@ def _frame(label: str, state: str, sets: RiskSets, variance: Floats, confidence:
 
 
 def _pitfalls(sets: Mapping[str, RiskSets]) -> tuple[str, ...]:
-    """Say where delayed entry left the curve without anybody at risk before the end; without times, which are persons' own."""
+    """Say where delayed entry left the curve without anybody at risk before the end; without times and counts, which are persons' own."""
     notes = []
     for label, group in sets.items():
         if group.exhausted[:-1].any():
-            n = int(group.n_at_risk[np.flatnonzero(group.exhausted)[0]])
             notes.append(
-                f"{label}: the curve falls to 0 early, because all {n} at risk at one time had the event while others enter later;"
+                f"{label}: the curve falls to 0 early, because all who were at risk at one time had the event while others enter later;"
                 " condition on a later time with start=, when enough people are under observation."
             )
         elif group.emptied[:-1].any():
             notes.append(
-                f"{label}: at {int(group.emptied[:-1].sum())} time(s) nobody is left under observation until others enter;"
+                f"{label}: at some time nobody is left under observation until others enter;"
                 " the curve is flat there for want of data. Condition on a later time with start=."
             )
-    for note in notes:
-        warnings.warn(note, FitWarning, stacklevel=3)
+    if notes:
+        warnings.warn(" ".join(notes), FitWarning, stacklevel=3)
     return tuple(notes)

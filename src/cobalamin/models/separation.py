@@ -1,0 +1,182 @@
+"""Separated outcomes: where the logistic likelihood has no maximum, which coefficients are infinite, and what is left to estimate.
+
+The data are separated when some direction of the coefficients raises the likelihood for ever: no row loses by it. Newton's
+method then walks along that direction, so the direction can be read off its steps and proved by projection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cobalamin.models.binomial import Optimum, cross_product, log_likelihood, maximize
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+STILL = 1e-3  # a row whose linear predictor moves less than this per step is taken as not separated, then checked exactly
+FLAT = 1e-10  # eigenvalue, as share of the largest, below which columns are dependent in the rows that overlap
+ZERO = 1e-6  # size of a component, as share of the largest, that counts as none
+MOST_CELLS = 2_000_000  # above this many numbers the sign of an infinite coefficient is read off the direction found
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """What separates the outcome.
+
+    Attributes
+    ----------
+    overlap : ndarray of bool, shape (n,)
+        Rows that are not separated: the finite coefficients are estimated from them.
+    coefficients : ndarray, shape (p,)
+        0 where the coefficient is finite, +-inf where it is not, NaN where even its sign is undetermined.
+    """
+
+    overlap: Bools
+    coefficients: Floats
+
+
+def climb(x: Floats, y: Floats, weight: Floats, start: Floats, *, limit: int = 60) -> tuple[Optimum, Separation | None]:
+    """Maximize the logistic likelihood, or prove that it has no maximum.
+
+    Parameters
+    ----------
+    x, y, weight : ndarray
+        Independent covariates (n, p), outcomes 0/1 and weights > 0.
+    start : ndarray, shape (p,)
+        Where to begin.
+    limit : int
+        Most Newton steps.
+
+    Returns
+    -------
+    Optimum
+        The maximum, or the place reached.
+    Separation or None
+        Why there is no maximum.
+    """
+    found = maximize(x, y, weight, start=start, limit=10)
+    steps = found.iterations
+    while not found.converged and steps < limit:
+        separation = separate(x, y, found.step)
+        if separation is not None:
+            return found, separation
+        found = maximize(x, y, weight, start=found.beta, limit=3)
+        steps += found.iterations
+    return found, None
+
+
+def separate(x: Floats, y: Floats, step: Floats) -> Separation | None:
+    """Prove from a Newton step that the outcome is separated.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+        Independent covariates.
+    y : ndarray, shape (n,)
+        Outcomes 0/1.
+    step : ndarray, shape (p,)
+        A late Newton step.
+
+    Returns
+    -------
+    Separation or None
+        None where the step proves nothing.
+
+    Notes
+    -----
+    A direction d separates when ``(2 y_i - 1) x_i'd >= 0`` for all rows and > 0 for some. The step is projected on the null
+    space of the rows that it leaves in place; the projection is then held to the definition.
+
+    References
+    ----------
+    Albert A, Anderson JA (1984), Biometrika 71:1-10, doi:10.1093/biomet/71.1.1. Geyer CJ (2009), Electron J Stat
+    3:259-289, doi:10.1214/08-EJS349.
+    """
+    side = 2 * y - 1
+    gain = side * (x @ step)
+    overlap = np.abs(gain) <= STILL
+    if gain.min() < -STILL or overlap.all():
+        return None
+    size = np.abs(x).max(axis=0)
+    free = _null_space(x[overlap] / size)
+    direction = free @ (free.T @ (step * size))
+    proof = side * (x / size @ direction)
+    top = proof.max()
+    if not top > 0 or (proof[~overlap] <= ZERO * top).any() or (np.abs(proof[overlap]) > ZERO * top).any():
+        return None
+    infinite = np.abs(free).max(axis=1) > ZERO
+    corner = np.unique((side[:, None] * x / size)[~overlap] @ free, axis=0)
+    sign = np.sign(np.where(np.abs(direction) > ZERO * np.abs(direction).max(), direction, 0.0))
+    if corner.size <= MOST_CELLS:
+        sign = np.array([_sign(corner, free[j]) if infinite[j] else 0.0 for j in range(len(size))])
+    return Separation(overlap, np.where(infinite, np.where(sign == 0, np.nan, np.copysign(np.inf, sign)), 0.0))
+
+
+def _null_space(rows: Floats) -> Floats:
+    p = rows.shape[1]
+    if not len(rows):
+        return np.eye(p)
+    values, vectors = np.linalg.eigh(cross_product(rows, np.ones(len(rows))))
+    return np.asarray(vectors[:, values <= FLAT * max(values[-1], 1e-300)]).reshape(p, -1)
+
+
+def _sign(corner: Floats, component: Floats) -> float:
+    """Return the sign that a coefficient has in every separating direction, 0 where both occur (two linear programs)."""
+    from scipy.optimize import linprog
+
+    ends = []
+    for way in (1.0, -1.0):
+        found = linprog(-way * component, A_ub=-corner, b_ub=np.zeros(len(corner)), bounds=[(-1, 1)] * corner.shape[1], method="highs")
+        ends.append(-way * float(found.fun or 0.0) if found.status == 0 else way)
+    up, down = ends[0] > ZERO, ends[1] < -ZERO
+    return float(up) - float(down)
+
+
+def profile_limit(x: Floats, y: Floats, weight: Floats, j: int, beta: Floats, sup: float, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the one-sided confidence interval of an infinite coefficient from the profile likelihood.
+
+    Parameters
+    ----------
+    x, y, weight : ndarray
+        Independent covariates (n, p), outcomes, weights > 0.
+    j : int
+        The coefficient.
+    beta : ndarray, shape (p,)
+        The place that Newton's method reached; ``beta[j]`` far out on the infinite side.
+    sup : float
+        Supremum of the log-likelihood.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    low, high : float
+        One of them infinite; NaN where no finite limit was found.
+
+    References
+    ----------
+    Heinze G, Schemper M (2002), Stat Med 21:2409-2419, doi:10.1002/sim.1047.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import chdtri
+
+    others = np.delete(np.arange(x.shape[1]), j)
+    drop = float(chdtri(1, 1 - level)) / 2
+
+    def excess(value: float) -> float:
+        offset = value * x[:, j]
+        if not len(others):
+            return log_likelihood(y, offset, weight) - sup + drop
+        start = np.where(np.abs(beta[others]) < 5, beta[others], 0.0)
+        return maximize(x[:, others], y, weight, start=start, offset=offset, limit=40).loglik - sup + drop
+
+    outer, stride = float(beta[j]), float(np.sign(beta[j])) / float(np.abs(x[:, j]).max())
+    inner = outer - stride
+    for _ in range(40):
+        if excess(inner) < 0:
+            limit = float(brentq(excess, min(inner, outer), max(inner, outer), xtol=1e-9 * abs(stride), rtol=1e-9))
+            return (limit, np.inf) if stride > 0 else (-np.inf, limit)
+        outer, inner, stride = inner, inner - 2 * stride, 2 * stride
+    return np.nan, np.nan
