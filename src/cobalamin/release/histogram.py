@@ -1,0 +1,134 @@
+"""Distributions for release: neighbouring bins are joined until none holds few people, and the ends are round."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cobalamin.release.draft import NUMBERS_OF_A_ROW, Draft
+from cobalamin.release.policy import SUPPRESSED, Policy
+from cobalamin.release.rounding import shown_count
+from cobalamin.release.summaries import REVEALS
+from cobalamin.release.table_cells import OVERALL
+
+HISTOGRAM = ["analysis", "model", "outcome", "term", "unit"]
+
+
+def protect_histograms(draft: Draft, policy: Policy) -> pd.DataFrame:
+    """Return the histogram rows as they may leave.
+
+    Parameters
+    ----------
+    draft : Draft
+        The rows with measure ``histogram``; receives the decisions.
+    policy : Policy
+        The rules.
+
+    Returns
+    -------
+    DataFrame
+        New rows with joined bins (of unequal width: draw heights as ``n / (high - low)``); the index is that of the
+        first row of each group.
+    """
+    parts = [_protect(draft, part, policy) for _, part in draft.true.groupby(HISTOGRAM, sort=False)]
+    return pd.concat(parts) if parts else draft.true
+
+
+def _protect(draft: Draft, part: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    totals = {str(g): float(rows["n"].sum()) for g, rows in part.groupby("subgroup", sort=False)}
+    silent = _silent(totals, policy)
+    shown = part[~part["subgroup"].isin(silent)]
+    # the same joins in every group: bins joined differently could be subtracted from one another
+    table = shown.pivot_table(index=["low", "high"], columns="subgroup", values="n", aggfunc="sum", fill_value=0.0).sort_index()
+    joins = join_bins(table.to_numpy(float), policy)
+    made = []
+    for group, rows in part.groupby("subgroup", sort=False):
+        identity = {name: str(rows.iloc[0][name]) for name in ("analysis", "context", "model", "outcome", "term", "subgroup", "measure")}
+        if str(group) in silent:
+            draft.note(silent[str(group)], "histogram hidden", column="n", **identity)
+            made.append(_hidden(rows, silent[str(group)]))
+        else:
+            draft.note(f"bins with n {policy.words} joined", f"{len(rows)} bins made {len(joins)}", column="n", **identity)
+            made.append(_joined(rows, table[group], joins, policy))
+    return pd.concat(made)
+
+
+def _silent(totals: dict[str, float], policy: Policy) -> dict[str, str]:
+    silent = {group: f"group n {policy.words}" for group, n in totals.items() if policy.small(n)}
+    groups = sorted((n, g) for g, n in totals.items() if g not in (OVERALL, ""))
+    whole = totals.get(OVERALL, totals.get("", math.nan))
+    unlisted = 0.0 if math.isnan(whole) else max(whole - sum(n for n, _ in groups), 0.0)
+    for _, group in groups if policy.secondary and not math.isnan(whole) else []:
+        if policy.small(unlisted + sum(totals[g] for g in silent)):
+            silent.setdefault(group, REVEALS)
+    return silent
+
+
+def join_bins(counts: npt.NDArray[np.float64], policy: Policy) -> list[tuple[int, int]]:
+    """Join neighbouring bins until no group has a small count in any.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (bins, groups)
+        People per bin.
+    policy : Policy
+        The rules; empty bins stay unless the policy treats "nobody" as disclosive.
+
+    Returns
+    -------
+    list of (int, int)
+        First and last old bin of each new one; one bin for all when they cannot be told apart.
+
+    Examples
+    --------
+    >>> from cobalamin.release.policy import preset
+    >>> join_bins(np.array([[3.0], [20.0], [0.0], [30.0], [2.0]]), preset("opensafely"))
+    [(0, 1), (2, 2), (3, 4)]
+    """
+    made: list[tuple[int, int]] = []
+    first = 0
+    for last in range(len(counts)):
+        if _enough(counts[first : last + 1], policy):
+            made.append((first, last))
+            first = last + 1
+    while first < len(counts) and made:
+        # what is left at the upper end joins the bins below it until it is enough
+        first = made.pop()[0]
+        if _enough(counts[first:], policy):
+            break
+    return made + [(first, len(counts) - 1)] if first < len(counts) else made
+
+
+def _enough(counts: npt.NDArray[np.float64], policy: Policy) -> bool:
+    return not any(policy.small(n, zero=True) for n in counts.sum(axis=0))
+
+
+def _joined(rows: pd.DataFrame, counts: pd.Series[float], joins: list[tuple[int, int]], policy: Policy) -> pd.DataFrame:
+    edges = list(counts.index)
+    made = rows.iloc[[0] * len(joins)].copy()
+    made[["at", *NUMBERS_OF_A_ROW]] = np.nan
+    made["low"] = [edges[first][0] for first, _ in joins]
+    made["high"] = [edges[last][1] for _, last in joins]
+    made["n"] = [shown_count(float(counts.iloc[first : last + 1].sum()), policy) for first, last in joins]
+    # an edge at the smallest or largest value of anybody would be that person's value
+    made.iloc[0, made.columns.get_loc("low")] = _round_edge(edges[0][0], edges[0], math.floor)
+    made.iloc[-1, made.columns.get_loc("high")] = _round_edge(edges[-1][1], edges[-1], math.ceil)
+    return made
+
+
+def _round_edge(edge: float, bin_edges: tuple[float, float], outward: object) -> float:
+    step = 10.0 ** math.floor(math.log10(bin_edges[1] - bin_edges[0]))
+    number = edge / step
+    nearest = round(number)
+    whole = nearest if abs(number - nearest) < 1e-9 * max(abs(number), 1.0) else outward(number)  # type: ignore[operator]
+    return float(f"{whole * step:.12g}")
+
+
+def _hidden(rows: pd.DataFrame, rule: str) -> pd.DataFrame:
+    row = rows.iloc[[0]].copy()
+    row.loc[:, ["at", *NUMBERS_OF_A_ROW]] = np.nan
+    row["warning"] = f"{SUPPRESSED}: {rule}"
+    return row
