@@ -1,10 +1,22 @@
 # Reference numbers for the NHANES study: R's survival and survey packages on the table that derive.py writes.
-#   python tests/reference/nhanes/derive.py RAW.parquet TABLE.csv
-#   Rscript tests/reference/nhanes/make.R TABLE.csv tests/reference/nhanes
+#   Rscript tests/reference/nhanes/make.R [TABLE.csv] [FOLDER FOR THE RESULTS]
+# Without TABLE.csv the table is derived from ../shared/data/nhanes beside the project; where that is absent nothing is done.
 # The data are not part of the project (public domain, see analyses/nhanes_b12/README.md); numbers computed from them are.
 suppressMessages({library(survival); library(survey); library(jsonlite)})
 options(survey.lonely.psu = "fail", digits = 15)
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 arguments <- commandArgs(trailingOnly = TRUE)
+if (length(arguments) < 1) {
+  project <- file.path(here, "..", "..", "..")
+  raw <- file.path(project, "..", "shared", "data", "nhanes", "nhanes_b12_raw_codes_all_ages.parquet")
+  if (!file.exists(raw)) { message("no NHANES data here: the stored numbers stay as they are"); quit(status = 0) }
+  python <- file.path(project, ".venv", "bin", "python")
+  arguments <- tempfile(fileext = ".csv")
+  # R puts its own library folder into LD_LIBRARY_PATH, where Python may load the wrong libraries from
+  command <- if (file.exists(python)) python else "python3"
+  stopifnot(system2(command, c(file.path(here, "derive.py"), raw, arguments), env = "LD_LIBRARY_PATH=") == 0)
+}
+results <- if (length(arguments) < 2) here else arguments[2]
 everyone <- read.csv(arguments[1], stringsAsFactors = FALSE, na.strings = "")
 
 everyone$male <- as.integer(everyone$sex == "male")
@@ -72,6 +84,6 @@ result <- list(
     percent_at_most_200_roche = share(~factor(b12_pg_ml_roche_equiv <= 200))
   )
 )
-writeLines(toJSON(result, digits = NA, auto_unbox = TRUE, pretty = TRUE), file.path(arguments[2], "expected.json"))
+writeLines(toJSON(result, digits = NA, auto_unbox = TRUE, pretty = TRUE), file.path(results, "expected.json"))
 versions <- sapply(c("survival", "survey", "jsonlite"), function(p) as.character(packageVersion(p)))
-writeLines(c(R.version.string, paste(names(versions), versions)), file.path(arguments[2], "session.txt"))
+writeLines(c(R.version.string, paste(names(versions), versions)), file.path(results, "session.txt"))
