@@ -1,0 +1,101 @@
+"""Guards that need the design and the names of the columns, but not a single value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cobalamin.core.errors import DesignError, list_names
+from cobalamin.core.syntax import names_in
+from cobalamin.design.design import Design
+from cobalamin.design.expression import parse
+
+
+def columns_after_time_zero(design: Design, columns: Iterable[str]) -> dict[str, str]:
+    """List the columns that are known only after time zero, those derived from them included.
+
+    Parameters
+    ----------
+    design : Design
+        The design.
+    columns : iterable of str
+        Columns of the person table before derivation.
+
+    Returns
+    -------
+    dict of str to str
+        Column -> why it is known only later.
+
+    Raises
+    ------
+    ColumnNotFoundError, FormulaError
+        A derivation that cannot be read.
+    """
+    later = dict.fromkeys(design.after_time_zero, "the data dictionary gives it a role after time zero")
+    for event in (design.outcome, *design.competing):
+        if event.column:
+            later[event.column] = f"it records '{event.name}'"
+    later |= dict.fromkeys(design.censoring.columns, "it ends follow-up")
+    if design.follow_up is not None:
+        later[design.follow_up.exit] = "it ends follow-up"
+    known = [str(c) for c in columns]
+    for rule in design.derive:
+        for text in rule.texts:
+            for name in names_in(parse(text, known, what=f"derive '{rule.name}'")):
+                if name in later:
+                    later.setdefault(rule.name, f"it is derived from '{name}'")
+        known.append(rule.name)
+    return later
+
+
+def refuse_later_knowledge(design: Design, columns: Iterable[str]) -> None:
+    """Refuse a design whose cohort is chosen or described by what happens later (immortal time).
+
+    Parameters
+    ----------
+    design : Design
+        The design.
+    columns : iterable of str
+        Columns of the person table before derivation.
+
+    Raises
+    ------
+    DesignError
+        Which part names which column, why that is later, and what to do.
+    ColumnNotFoundError
+        An eligibility criterion names what is not a column at time zero.
+    """
+    names = [str(c) for c in columns]
+    later = columns_after_time_zero(design, names)
+    for use, used in _used_at_time_zero(design, names):
+        found = [name for name in used if name in later]
+        if found:
+            reasons = "; ".join(f"'{name}': {later[name]}" for name in found)
+            raise DesignError(
+                f"{use} uses {list_names(found)}, known only after time zero: immortal time ({reasons}). "
+                "Use what is recorded at or before time zero, or censor at that date instead."
+            )
+
+
+def _used_at_time_zero(design: Design, columns: list[str]) -> list[tuple[str, tuple[str, ...]]]:
+    measured = _measured_columns(design)
+    names = [*columns, *(rule.name for rule in design.derive), *measured, "time_zero"]
+    used: list[tuple[str, tuple[str, ...]]] = []
+    for criterion in design.eligibility:
+        what = f"eligibility '{criterion.label}'"
+        used.append((what, names_in(parse(criterion.keep, names, what=what))))
+    for part in (*design.exposures, *design.covariates):
+        own = (part.column, *(part.carry if part.column else ()))
+        used.append((f"'{part.name}'", tuple(name for name in own if name)))
+    rule = design.time_zero
+    if rule is not None:
+        limits = tuple(name for name in rule.on_or_after if isinstance(name, str))
+        used.append(("time zero", tuple(name for name in (rule.column, *limits) if name)))
+    return used
+
+
+def _measured_columns(design: Design) -> list[str]:
+    """Columns that exposures and covariates may add before eligibility is judged."""
+    every: list[str] = []
+    for part in (*design.exposures, *design.covariates):
+        every += [part.name, f"{part.name}_censored", f"{part.name}_days_before", *(f"{part.name}_{name}" for name in part.carry)]
+    return every
