@@ -253,7 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.source is None:
             download(recipe, options.folder)
         frame = build(recipe, options.source or options.folder)
-    except (BuildError, OSError) as error:
+    except (BuildError, OSError, ImportError) as error:  # ImportError: pooch belongs to the extra "download"
         print(f"build.py: {error}", file=sys.stderr)
         return 1
     path = options.folder / recipe["source"]["output"]
