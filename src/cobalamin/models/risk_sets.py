@@ -1,0 +1,256 @@
+"""Risk sets as integers: which event times each person is at risk for, with strata, delayed entry and near ties.
+
+Every (stratum, event time) pair gets an index k = 0 .. K-1, ordered by stratum and then time. A row is at risk at a
+contiguous run of these indexes, so every sum over risk sets becomes a cumulative sum over k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cobalamin.core.errors import FollowUpError
+from cobalamin.core.followup import FollowUp
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# two times closer than this, absolutely or relative to the mean time, are one time (R's timefix)
+TIME_TOLERANCE = float(np.sqrt(np.finfo(np.float64).eps))
+
+
+@dataclass(frozen=True, eq=False)
+class RiskSets:
+    """The event times and who is at risk at each.
+
+    Attributes
+    ----------
+    n : int
+        Rows of the follow-up.
+    times : ndarray, shape (K,)
+        Distinct event times, by stratum.
+    stratum : ndarray of int, shape (K,)
+        Stratum of each event time.
+    starts : ndarray of int, shape (H,)
+        First index of each stratum that has events.
+    rows : ndarray of int, shape (m,)
+        Rows at risk at one event time or more, ordered by the last one.
+    exit_bin : ndarray of int, shape (m,)
+        Last event time at which each of ``rows`` is at risk.
+    entry_bin : ndarray of int, shape (m,), or None
+        Last event time before each of ``rows`` enters, -1 for none; None without delayed entry.
+    entry_order : ndarray of int, shape (m2,)
+        Positions in ``rows`` of those that enter late, ordered by ``entry_bin``.
+    death_rows : ndarray of int, shape (D,)
+        Rows with an event, ordered by event time.
+    death_bin : ndarray of int, shape (D,)
+        Their event time.
+    """
+
+    n: int
+    times: Floats
+    stratum: Ints
+    starts: Ints
+    rows: Ints
+    exit_bin: Ints
+    entry_bin: Ints | None
+    entry_order: Ints
+    death_rows: Ints
+    death_bin: Ints
+
+    @property
+    def death_starts(self) -> Ints:
+        """Position in ``death_rows`` where each event time begins."""
+        return np.searchsorted(self.death_bin, np.arange(len(self.times))).astype(np.int64)
+
+
+def risk_sets(follow: FollowUp, stratum: Ints | None = None, used: npt.NDArray[np.bool_] | None = None) -> RiskSets:
+    """Index the risk sets of a follow-up.
+
+    Parameters
+    ----------
+    follow : FollowUp
+        Entry, exit and event (0/1) of n rows.
+    stratum : ndarray of int, shape (n,), optional
+        Stratum of each row, 0, 1, 2, ...
+    used : ndarray of bool, shape (n,), optional
+        Rows that count at all (weight above zero).
+
+    Returns
+    -------
+    RiskSets
+        A row is at risk at time t when ``entry < t <= exit``.
+
+    Raises
+    ------
+    FollowUpError
+        Entry and exit that are equal up to the tolerance for tied times.
+
+    Notes
+    -----
+    Times that differ by less than 1.5e-8, absolutely or relative to the mean time, are one time, as with ``timefix`` in
+    R's survival: dates divided by 365.25 otherwise tie or not by the accident of rounding.
+
+    Examples
+    --------
+    >>> from cobalamin.core.followup import follow_up
+    >>> sets = risk_sets(follow_up(exit=[1.0, 2.0, 3.0], event=[1, 0, 1]))
+    >>> sets.times.tolist(), sets.rows.tolist(), sets.exit_bin.tolist()
+    ([1.0, 3.0], [0, 1, 2], [0, 0, 1])
+    """
+    entry, exit_ = merge_near_ties(follow.entry, follow.exit)
+    event = follow.event > 0 if used is None else (follow.event > 0) & used
+    deaths = np.flatnonzero(event)
+    distinct = np.unique(exit_[deaths])
+    last = _rank(distinct, exit_)
+    first = _rank(distinct, entry) if follow.delayed else None
+    if stratum is None:
+        stratum_of_time, starts = np.zeros(len(distinct), dtype=np.int64), np.zeros(min(1, len(distinct)), dtype=np.int64)
+        begin: Ints | int = 0
+    else:
+        keys, offset = _stratum_keys(last[deaths], stratum[deaths], len(distinct))
+        last = _rank_keys(keys, stratum * offset + last, offset)
+        first = None if first is None else _rank_keys(keys, stratum * offset + first, offset)
+        stratum_of_time, distinct = keys // offset, distinct[keys % offset - 1]
+        starts = np.flatnonzero(np.r_[True, np.diff(stratum_of_time) != 0]) if len(keys) else np.zeros(0, dtype=np.int64)
+        begin = np.searchsorted(stratum_of_time, np.arange(int(stratum.max(initial=0)) + 1))[stratum]
+    return _assemble(len(exit_), distinct, stratum_of_time, starts, last, first, begin, deaths, used)
+
+
+def _assemble(
+    n: int,
+    times: Floats,
+    stratum: Ints,
+    starts: Ints,
+    last: Ints,
+    first: Ints | None,
+    begin: Ints | int,
+    deaths: Ints,
+    used: npt.NDArray[np.bool_] | None,
+) -> RiskSets:
+    """Order rows by the last event time at which they are at risk; leave out rows that are never at risk at one."""
+    from_ = begin if first is None else np.maximum(first, begin)
+    at_risk = last > from_ if used is None else (last > from_) & used
+    rows = np.flatnonzero(at_risk)
+    rows = rows[order_of(last[rows], len(times) + 1)]
+    entry_bin, entry_order = None, np.zeros(0, dtype=np.int64)
+    if first is not None:
+        began = begin if isinstance(begin, int) else begin[rows]
+        entry_bin = np.where(first[rows] > began, first[rows] - 1, -1)
+        late = np.flatnonzero(entry_bin >= 0)
+        entry_order = late[order_of(entry_bin[late], len(times) + 1)]
+    death_bin = last[deaths] - 1
+    order = order_of(death_bin, len(times) + 1)
+    return RiskSets(n, times, stratum, starts, rows, last[rows] - 1, entry_bin, entry_order, deaths[order], death_bin[order])
+
+
+def merge_near_ties(entry: Floats, exit: Floats) -> tuple[Floats, Floats]:
+    """Make times that are equal up to rounding equal.
+
+    Parameters
+    ----------
+    entry, exit : ndarray, shape (n,)
+        Times; entries may be ``-inf``.
+
+    Returns
+    -------
+    entry, exit : ndarray, shape (n,)
+        The same, each run of near ties replaced by its smallest time.
+
+    Raises
+    ------
+    FollowUpError
+        Where entry and exit become equal.
+
+    Examples
+    --------
+    >>> merge_near_ties(np.array([-np.inf, -np.inf]), np.array([0.3, 0.1 + 0.2]))[1].tolist()
+    [0.3, 0.3]
+    """
+    delayed = bool(np.isfinite(entry).any())
+    if _whole_and_small(exit) and (not delayed or _whole_and_small(entry[np.isfinite(entry)])):
+        return entry, exit
+    values = np.unique(np.concatenate([exit, entry[np.isfinite(entry)]]) if delayed else exit)
+    gaps = np.diff(values)
+    near = gaps <= max(TIME_TOLERANCE, TIME_TOLERANCE * float(np.mean(np.abs(values))))
+    if not near.any():
+        return entry, exit
+    cuts = values[np.r_[True, ~near]]
+    merged_exit = cuts[np.searchsorted(cuts, exit, side="right") - 1]
+    merged_entry = np.where(np.isfinite(entry), cuts[np.searchsorted(cuts, entry, side="right") - 1], entry)
+    empty = int((merged_entry >= merged_exit).sum())
+    if empty:
+        raise FollowUpError(
+            f"{empty} of {len(exit)} rows have entry and exit equal up to rounding ({TIME_TOLERANCE:.1e}):"
+            " no follow-up; mend the times or leave these rows out."
+        )
+    return merged_entry, merged_exit
+
+
+def order_of(bins: Ints, count: int) -> Ints:
+    """Return the stable order of small non-negative integers.
+
+    Parameters
+    ----------
+    bins : ndarray of int, shape (n,)
+        Values from 0 to ``count - 1``.
+    count : int
+        Number of possible values.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Positions in ascending order; ties keep their order.
+
+    Notes
+    -----
+    Sixteen-bit integers are radix sorted by numpy in linear time, so two passes serve any count below 2**32.
+
+    Examples
+    --------
+    >>> order_of(np.array([2, 0, 1, 0]), 3).tolist()
+    [1, 3, 2, 0]
+    """
+    low = (bins & 0xFFFF).astype(np.uint16)
+    order = np.argsort(low, kind="stable")
+    if count > 1 << 16:
+        high = (bins >> 16).astype(np.uint16)
+        order = order[np.argsort(high[order], kind="stable")]
+    return order
+
+
+def _whole_and_small(times: Floats) -> bool:
+    """Whether times are whole numbers that cannot be near ties (days, months)."""
+    if len(times) == 0:
+        return True
+    return bool(np.abs(times).max() < 1 / TIME_TOLERANCE / 2 and np.array_equal(times, np.rint(times)))
+
+
+def _rank(distinct: Floats, times: Floats) -> Ints:
+    """Count the distinct event times at or before each time."""
+    if len(distinct) and _whole_and_small(distinct):
+        low, high = int(distinct[0]), int(distinct[-1])
+        if high - low < 4 * len(times) + 1000:
+            # a table of all whole numbers in between is faster than searching
+            table = np.zeros(high - low + 2, dtype=np.int64)
+            table[(distinct - low).astype(np.int64) + 1] = 1
+            return np.cumsum(table)[np.clip(np.floor(times), low - 1, high).astype(np.int64) - low + 1]
+    return np.searchsorted(distinct, times, side="right").astype(np.int64)
+
+
+def _stratum_keys(rank: Ints, stratum: Ints, count: int) -> tuple[Ints, int]:
+    """Return the distinct (stratum, event time) pairs as sorted integers, and what one stratum adds."""
+    offset = count + 1
+    return np.unique(stratum * offset + rank), offset
+
+
+def _rank_keys(keys: Ints, values: Ints, offset: int) -> Ints:
+    """Count the keys at or below each value."""
+    top = int(values.max(initial=0)) + offset
+    if top <= 8 * len(values) + 1000:
+        table = np.zeros(top + 1, dtype=np.int64)
+        table[keys] = 1
+        return np.cumsum(table)[values]
+    return np.searchsorted(keys, values, side="right").astype(np.int64)
