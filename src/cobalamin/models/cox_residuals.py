@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cobalamin.models.partial_likelihood import Hazard, PartialLikelihood, Sums
+from cobalamin.models.hazard import Hazard, Sums
+from cobalamin.models.partial_likelihood import PartialLikelihood
 from cobalamin.models.sweeps import one_blas_thread, prefix_sums
 
 Floats = npt.NDArray[np.float64]

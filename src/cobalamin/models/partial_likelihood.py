@@ -248,8 +248,7 @@ def partial_likelihood(x: Floats, sets: RiskSets, weights: Floats | None = None,
     Examples
     --------
     >>> from cobalamin.core.followup import follow_up
-    >>> from cobalamin.models.hazard import Hazard, Sums, hazard_of
-    from cobalamin.models.risk_sets import risk_sets
+    >>> from cobalamin.models.risk_sets import risk_sets
     >>> sets = risk_sets(follow_up(exit=[1.0, 2.0], event=[1, 1]))
     >>> round(partial_likelihood(np.array([[0.0], [1.0]]), sets).evaluate(np.zeros(1)).loglik, 6)
     -0.693147
