@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-BLOCK = 8192  # rows per block of a cross-product, so that a block stays in the processor's cache
+BLOCK = 2048  # rows per block of a cross-product: in cache, and too small for BLAS to start threads that wait for each other
 SETTLED = 1e-6  # largest change of a linear predictor in the last step; the error left is of its square
 ALIAS = 1e-11  # squared share of a column that the columns before it must leave unexplained
 

@@ -271,7 +271,7 @@ def confidence_limits(survival: Floats, variance: Floats, kind: str, level: floa
             low, high = survival * np.exp(-width), survival * np.exp(width)
         else:
             inner = np.where((survival > 0) & (survival < 1), np.log(survival), np.nan)
-            low, high = survival ** np.exp(-width / inner), survival ** np.exp(width / inner)
+            low, high = np.exp(inner * np.exp(-width / inner)), np.exp(inner * np.exp(width / inner))
     return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
 
