@@ -163,7 +163,7 @@ def _pair(cls: type[Any], keys: tuple[str, str], value: Any, where: str) -> Any:
 def _make(cls: type[Any], value: Any, where: str, lists: CodeLists, **fixed: Any) -> Any:
     given = _table(value, where)
     _refuse_unknown(given, _keys(cls, *fixed), where)
-    read = {k: _codes(v, f"{where}.{k}", lists) if k == "codes" else _READERS.get(k, _text)(v, f"{where}.{k}") for k, v in given.items()}
+    read = {key: _read(key, value, f"{where}.{key}", lists) for key, value in given.items()}
     build: Any = cls
     try:
         return build(**fixed, **read)
@@ -172,6 +172,13 @@ def _make(cls: type[Any], value: Any, where: str, lists: CodeLists, **fixed: Any
         raise ProtocolError(f"[{where}] the key '{list_names(missing)}' is missing.") from error
     except DesignError as error:
         raise DesignError(f"[{where}] {error}") from error
+
+
+def _read(key: str, value: Any, where: str, lists: CodeLists) -> Any:
+    if key == "codes":
+        return _codes(value, where, lists)
+    reader = _READERS.get(key, _text)
+    return reader(value, where)
 
 
 def _keys(cls: type[Any], *without: str) -> tuple[str, ...]:

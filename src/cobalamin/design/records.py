@@ -13,7 +13,7 @@ import pandas as pd
 from cobalamin.core.errors import ColumnNotFoundError, DataError, DesignError, did_you_mean, list_names
 from cobalamin.design.expression import condition
 from cobalamin.design.timeline import Floats, to_days
-from cobalamin.dictionary.codelist import Code, CodeList
+from cobalamin.dictionary.codelist import Code, CodeList, plain_system
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -33,7 +33,8 @@ class Rows:
     codes : CodeList or tuple of str, optional
         Codes that count, by prefix, dots ignored.
     code, code_system : str
-        Columns of the code and of its classification (empty: the classification is not looked at).
+        Column of the code; column of its classification, or the one classification of the whole table. It may be left empty
+        only where the code list has a single classification.
     code_status : tuple of str
         Which codes of a `CodeList` are used, by how far they were checked.
     """
@@ -237,7 +238,7 @@ def find_records(linked: Linked, rows: Rows, use: str) -> Records:
         notes += _note(use, linked, known_person & unknown, f"not known whether {rows.where}")
         keep &= holds
     if rows.codes is not None:
-        keep &= _has_code(frame, rows)
+        keep &= _has_code(frame, rows, use)
     day = to_days(frame[rows.date])
     undated = keep & ~np.isfinite(day)
     notes += _note(use, linked, undated, f"no {rows.date}")
@@ -246,16 +247,33 @@ def find_records(linked: Linked, rows: Rows, use: str) -> Records:
 
 
 def _code_columns(rows: Rows) -> tuple[str, ...]:
-    return (rows.code, rows.code_system) if rows.codes is not None else ()
+    return (rows.code,) if rows.codes is not None else ()
 
 
-def _has_code(frame: pd.DataFrame, rows: Rows) -> Bools:
+def _has_code(frame: pd.DataFrame, rows: Rows, use: str) -> Bools:
     codes = rows.codes
     if isinstance(codes, tuple):
         codes = CodeList("codes", tuple(Code("", c, c, "verified", "") for c in codes))
+        return np.asarray(codes.matches(frame[rows.code]), dtype=bool)
     assert codes is not None  # the caller looked
-    systems = frame[rows.code_system] if rows.code_system else None
-    return np.asarray(codes.matches(frame[rows.code], systems=systems, status=rows.code_status), dtype=bool)
+    return np.asarray(codes.matches(frame[rows.code], systems=_systems(frame, rows, codes, use), status=rows.code_status), dtype=bool)
+
+
+def _systems(frame: pd.DataFrame, rows: Rows, codes: CodeList, use: str) -> pd.Series[Any] | str | None:
+    """The same letters mean different diseases in different classifications, so a mixed list needs to know which one a row uses."""
+    known = sorted({code.system for code in codes.active(rows.code_status)})
+    if rows.code_system in frame.columns:
+        return frame[rows.code_system]
+    if plain_system(rows.code_system) in {plain_system(name) for name in known}:
+        return rows.code_system
+    if rows.code_system:
+        need_columns(frame, [rows.code_system], f"{use}, code_system", rows.table)
+    if len(known) > 1:
+        raise DesignError(
+            f"{use}: code list '{codes.name}' holds codes of several classifications ({list_names(known)}). Say which one the rows use: "
+            f"code_system = the column of table '{rows.table}' that tells it, or one of these names."
+        )
+    return None
 
 
 def _note(use: str, linked: Linked, mask: Bools, reason: str) -> list[Note]:
