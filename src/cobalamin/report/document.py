@@ -14,13 +14,14 @@ from cobalamin.report.flow import exhibit_flow
 from cobalamin.report.forest import exhibits_forest
 from cobalamin.report.labels import SIMULATED, join_words, plain, term_label
 from cobalamin.report.model_tables import exhibit_attrition, exhibit_fits, exhibit_models
-from cobalamin.report.narrative import missing_sentence, people_sentence, range_sentence, result_sentences
+from cobalamin.report.narrative import curve_sentences, missing_sentence, people_sentence, range_sentence, result_sentences
 from cobalamin.report.select import described_models, exposures_without_rows, models_without_results
 from cobalamin.report.statements import (
     ASSOCIATION,
     SIMULATED_PEOPLE,
     evidence_statement,
     methods_paragraphs,
+    model_sentence,
     standing_limitations,
     suppression_sentence,
     truth_sentences,
@@ -57,7 +58,7 @@ def compose(estimates: Estimates, facts: StudyFacts) -> Document:
     sections = (
         Section("summary", "Summary", _summary(estimates, facts)),
         Section("question", "Question and evidence", _question(facts)),
-        Section("methods", "Methods", _methods(estimates, facts)),
+        Section("methods", "Methods", _methods(facts)),
         Section("participants", "Participants", _participants(estimates, facts)),
         Section("results", "Main results", _results(estimates, facts)),
         Section("sensitivity", "Sensitivity analyses", _sensitivity(estimates, facts)),
@@ -80,7 +81,7 @@ def _numbered(sections: Sequence[Section]) -> tuple[Section, ...]:
 def _summary(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
     blocks: list[Block] = [Note(SIMULATED_PEOPLE, "simulated")] if facts.simulated else []
     people = people_sentence(estimates, facts)
-    blocks += [Paragraph((Sentence(plain(facts.question)), *([people] if people else [])))]
+    blocks += [Paragraph((people,))] if people else []
     found = result_sentences(estimates, facts, "primary")
     if found:
         blocks.append(Bullets(tuple(found[:MOST_SENTENCES])))
@@ -88,9 +89,6 @@ def _summary(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         blocks.append(Note("There is no estimate from a primary model, so this report has no answer to the question."))
     if len(found) > MOST_SENTENCES:
         blocks.append(Paragraph((Sentence(f"{len(found) - MOST_SENTENCES} further primary estimates stand under Main results."),)))
-    truth = truth_sentences(estimates, facts)
-    blocks += [Bullets(tuple(truth))] if truth else []
-    blocks += [] if truth or not facts.simulated else [Note("The truth that was simulated is not among the results.")]
     return (*blocks, Paragraph((Sentence(ASSOCIATION),)))
 
 
@@ -98,11 +96,13 @@ def _question(facts: StudyFacts) -> tuple[Block, ...]:
     return (Paragraph((Sentence(plain(facts.question)),)), *(Paragraph((s,)) for s in evidence_statement(facts)))
 
 
-def _methods(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
-    blocks: list[Block] = [Paragraph(p) for p in methods_paragraphs(facts)]
+def _methods(facts: StudyFacts) -> tuple[Block, ...]:
+    blocks: list[Block] = []
     if not facts.design:
-        blocks.insert(0, Note("The protocol gave no sentences about the design (population, time zero, exposure, outcome, censoring)."))
-    return (*blocks, *_show(exhibit_models(estimates, facts), "No model is declared."))
+        blocks.append(Note("The protocol gave no sentences about the design (population, time zero, exposure, outcome, censoring)."))
+    blocks += [Paragraph(p) for p in methods_paragraphs(facts)]
+    models = tuple(Sentence(model_sentence(m, facts)) for m in facts.models)
+    return (*blocks, Bullets(models) if models else Note("The protocol declared no model."))
 
 
 def _participants(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
@@ -117,15 +117,25 @@ def _participants(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
 
 def _results(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
     found = result_sentences(estimates, facts, "primary", "secondary")
+    risks = curve_sentences(estimates, facts)
     curves = "Survival curves are not among the results."
     if facts.models and all(m.kind == "logistic" for m in facts.models):
         curves = "Survival curves do not apply: every model is logistic, without follow-up time."
     return (
         *([Bullets(tuple(found))] if found else []),
+        *_truth(estimates, facts),
+        *([Bullets(tuple(risks))] if risks else []),
         *_show(exhibit_results(estimates, facts), "There are no estimates from primary or secondary models."),
         *_show_all(exhibits_curves(estimates, facts), curves),
         *_show_all(exhibits_forest(estimates, facts), "There are no estimates to draw in a forest plot."),
     )
+
+
+def _truth(estimates: Estimates, facts: StudyFacts) -> list[Block]:
+    if not facts.simulated:
+        return []
+    truth = truth_sentences(estimates, facts)
+    return [Bullets(tuple(truth))] if truth else [Note("The truth that was simulated is not among the results.")]
 
 
 def _sensitivity(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
@@ -156,6 +166,7 @@ def _diagnostics(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         *([Paragraph(tuple(counts))] if counts else []),
         *_show(exhibit_fits(estimates, facts), "Facts of the fitted models (people used, log-likelihood) are not among the results."),
         *_show(every, ""),
+        *_show(exhibit_models(estimates, facts), ""),
         *_show(exhibit_attrition(estimates, facts), ""),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from cobalamin.report import format as fmt
 from cobalamin.report import theme
 from cobalamin.report.exhibit import Exhibit, FigureBody
 from cobalamin.report.facts import StudyFacts
-from cobalamin.report.labels import group_label, level_label, plain, term_label
+from cobalamin.report.labels import group_label, level_label, plain, term_label, text_width
 from cobalamin.report.tables import caption, level_text
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Above this lowest survival an event is rare: the complement of the curve is drawn, on an axis that does not start at 1
 RARE = 0.7
+_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.9}
 
 
 def exhibits_distribution(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
@@ -74,11 +75,17 @@ def _distribution(rows: Estimates, term: str, facts: StudyFacts) -> Exhibit:
     lines = [c for c in facts.cutoffs if c.variable == term]
     text = "Percent of people in each interval" + (" of their group." if len(groups) > 1 else ".")
     text += f" Dashed lines: {'; '.join(plain(c.label) for c in lines)}." if lines else ""
-    text += f" {hidden} intervals with small counts are not shown." if hidden else ""
+    text += _hidden_words(hidden)
     alt = f"Histogram. {' '.join(_histogram_words(frame, g, facts) for g in groups)}"
     with theme.theme():
         body = _draw_distribution(frame, term, facts, title, alt)
     return Exhibit(f"distribution-{_slug(term)}", title, caption(text, facts), alt, rows, body)
+
+
+def _hidden_words(hidden: int) -> str:
+    if not hidden:
+        return ""
+    return " 1 interval with a small count is not shown." if hidden == 1 else f" {hidden} intervals with small counts are not shown."
 
 
 def _histogram_words(frame: pd.DataFrame, group: str, facts: StudyFacts) -> str:
@@ -94,16 +101,18 @@ def _histogram_words(frame: pd.DataFrame, group: str, facts: StudyFacts) -> str:
 def _draw_distribution(frame: pd.DataFrame, term: str, facts: StudyFacts, title: str, alt: str) -> FigureBody:
     groups = list(dict.fromkeys(frame["subgroup"]))
     figure = theme.new_figure(3.5)
-    axes = figure.add_axes((0.12, 0.16, 0.86, 0.80 - 0.055 * math.ceil(len(groups) / 2) * (len(groups) > 1)))
+    axes = figure.add_axes((0.12, 0.145, 0.86, 0.83 - 0.055 * math.ceil(len(groups) / 2) * (len(groups) > 1)))
     theme.light_grid(axes)
     for i, group in enumerate(groups):
         _draw_histogram(axes, frame.loc[frame["subgroup"] == group], i, level_label(group, facts), alone=len(groups) == 1)
     if _log_spaced(frame):
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    axes.set_ylim(bottom=0)
+    lines = [c for c in facts.cutoffs if c.variable == term]
+    # room above the bars, so that no label of a cut-off prints over them
+    axes.set_ylim(0, axes.get_ylim()[1] * (1 + 0.11 * len(lines)))
     axes.margins(x=0.01)
-    for i, cut in enumerate(c for c in facts.cutoffs if c.variable == term):
+    for i, cut in enumerate(lines):
         _draw_cutoff(axes, cut.value, cut.label, i)
     axes.set_xlabel(theme.draw_lines(term_label(term, facts), 48, 2))
     axes.set_ylabel("Percent of people")
@@ -126,10 +135,11 @@ def _draw_histogram(axes: Axes, part: pd.DataFrame, i: int, name: str, *, alone:
 
 def _draw_cutoff(axes: Axes, value: float, label: str, i: int) -> None:
     axes.axvline(value, color=theme.INK, linestyle=(0, (4, 2)), linewidth=1.0)
-    text = theme.draw_lines(label, 14, 2)
+    text = theme.draw_lines(label, 24, 1)
     # labels step down so that two near cut-offs do not print over one another
-    place = (value, 0.98 - 0.15 * i)
-    axes.annotate(text, place, xycoords=axes.get_xaxis_transform(), xytext=(4, 0), textcoords="offset points", va="top", fontsize=8.5)
+    place = (value, 0.99 - 0.085 * i)
+    look: dict[str, Any] = {"va": "top", "fontsize": theme.SMALL, "bbox": _WHITE, "zorder": 5}
+    axes.annotate(text, place, xycoords=axes.get_xaxis_transform(), xytext=(4, 0), textcoords="offset points", **look)
 
 
 def _log_spaced(frame: pd.DataFrame) -> bool:
@@ -150,6 +160,7 @@ def _curves(rows: Estimates, which: tuple[str, str, str], facts: StudyFacts) -> 
     title = f"{'Cumulative probability of' if risk else 'Survival free of'} {event}{by}"
     text = f"{'One minus the Kaplan-Meier' if risk else 'Kaplan-Meier'} estimate with {level_text(facts)} (shaded);"
     text += " every other end of follow-up counts as censoring. Curves are not adjusted. Beneath: people at risk."
+    text += " Dots: hidden small counts." if rows.where(measure="at risk").frame["n"].isna().any() else ""
     alt = f"Curves over {_time_label(frame, facts).lower()}. {' '.join(_curve_words(frame, g, facts, risk) for g in groups)}"
     key = "curves-" + (_slug("-".join(w for w in (grouping, outcome, state) if w)) or "all")
     with theme.theme():
@@ -166,28 +177,50 @@ def _curve_words(frame: pd.DataFrame, group: str, facts: StudyFacts, risk: bool)
 def _draw_curves(rows: Estimates, facts: StudyFacts, *, risk: bool, key: str, title: str, alt: str) -> FigureBody:
     frame, at_risk = rows.where(measure="survival").frame, rows.where(measure="at risk").frame
     groups = list(dict.fromkeys(frame["subgroup"]))
-    names = [theme.draw_lines(level_label(g, facts) or "All", 13, 2) for g in groups]
+    names = [theme.draw_lines(level_label(g, facts) or "All", 14, 2) for g in groups]
+    left = _left_margin(names)
     table = 0.22 * sum(1 + n.count("\n") * 0.75 for n in names) + 0.32 if len(at_risk) else 0.0
     legend = 0.2 * math.ceil(len(groups) / 2) * (1 + 0.7 * any("\n" in n for n in names)) if len(groups) > 1 else 0.0
     height = 3.2 + table + legend
     figure = theme.new_figure(height)
-    axes = figure.add_axes((0.235, (table + 0.55) / height, 0.735, 2.55 / height))
+    axes = figure.add_axes((left, (table + 0.5) / height, 0.945 - left, 2.55 / height))
     theme.light_grid(axes)
+    start = _start(frame, at_risk)
     for i, group in enumerate(groups):
-        _draw_curve(axes, frame.loc[frame["subgroup"] == group], i, names[i], risk=risk)
-    _curve_axes(axes, frame, at_risk, facts, risk=risk)
+        _draw_curve(axes, frame.loc[frame["subgroup"] == group], i, names[i], risk=risk, start=start)
+    _curve_axes(axes, frame, at_risk, facts, risk=risk, start=start)
     if len(groups) > 1:
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.2, 1.01), ncols=2, borderaxespad=0.2, handlelength=3.2)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.01), ncols=2, borderaxespad=0.2, handlelength=3.2)
     if len(at_risk):
-        _draw_at_risk(axes, at_risk, groups, names, table / 2.55, 0.55 / 2.55)
+        _draw_at_risk(axes, at_risk, groups, names, table / 2.55, 0.5 / 2.55)
     return theme.save(figure, key=key, title=title, desc=alt, simulated=facts.simulated)
 
 
-def _draw_curve(axes: Axes, part: pd.DataFrame, i: int, name: str, *, risk: bool) -> None:
+def _most_ticks(axes: Axes, at_risk: pd.DataFrame) -> int:
+    """Return how many numbers at risk fit side by side beneath the axis."""
+    widest = max(text_width(fmt.count(n)) for n in at_risk["n"])
+    return max(2, int(axes.get_position().width * theme.WIDTH * 72 / (widest * theme.SMALL + 6)) + 1)
+
+
+def _start(frame: pd.DataFrame, at_risk: pd.DataFrame) -> float:
+    """Return where the time axis starts: where the numbers at risk start; else 0, unless all times are far from it (age)."""
+    first, last = float(frame["at"].min()), float(frame["at"].max())
+    if len(at_risk):
+        return min(first, float(at_risk["at"].min()))
+    return min(first, 0.0) if first < 0.1 * last else first
+
+
+def _left_margin(names: list[str]) -> float:
+    """Leave room for the longest group name and half a number before the axis, as a share of the figure's width."""
+    longest = max(text_width(line) for n in names for line in n.split("\n"))
+    return min(max(0.14, 0.012 + (longest + 2.6) * theme.SMALL / 72 / theme.WIDTH), 0.4)
+
+
+def _draw_curve(axes: Axes, part: pd.DataFrame, i: int, name: str, *, risk: bool, start: float) -> None:
     part = part.sort_values("at", kind="stable")
     at, value, low, high = (part[c].to_numpy() for c in ("at", "value", "low", "high"))
-    if at[0] > 0 and value[0] < 1 and at[0] < 0.25 * at[-1]:
-        at, value, low, high = np.append(0.0, at), np.append(1.0, value), np.append(1.0, low), np.append(1.0, high)
+    if at[0] > start:
+        at, value, low, high = np.append(start, at), np.append(1.0, value), np.append(1.0, low), np.append(1.0, high)
     if risk:
         value, low, high = 1 - value, 1 - high, 1 - low
     look = theme.style(i)
@@ -195,12 +228,11 @@ def _draw_curve(axes: Axes, part: pd.DataFrame, i: int, name: str, *, risk: bool
     axes.step(at, 100 * value, where="post", label=name, **look)
 
 
-def _curve_axes(axes: Axes, frame: pd.DataFrame, at_risk: pd.DataFrame, facts: StudyFacts, *, risk: bool) -> None:
-    start = min(0.0, float(frame["at"].min())) if frame["at"].min() < 0.25 * frame["at"].max() else float(frame["at"].min())
+def _curve_axes(axes: Axes, frame: pd.DataFrame, at_risk: pd.DataFrame, facts: StudyFacts, *, risk: bool, start: float) -> None:
     axes.set_xlim(start, float(frame["at"].max()) * 1.001)
     grid = sorted(set(at_risk["at"]))
     if grid:
-        step = math.ceil(len(grid) / 7)
+        step = math.ceil(len(grid) / _most_ticks(axes, at_risk))
         axes.set_xticks([t for t in grid[::step] if start <= t <= frame["at"].max()])
     top = 100 * float((1 - frame["value"]).max())
     limit = min(100.0, 1.05 * min(100 * float((1 - frame["low"].fillna(1)).max()), 1.6 * top), 100.0) if risk else 102.0
@@ -212,17 +244,20 @@ def _curve_axes(axes: Axes, frame: pd.DataFrame, at_risk: pd.DataFrame, facts: S
 
 def _draw_at_risk(axes: Axes, frame: pd.DataFrame, groups: list[str], names: list[str], height: float, gap: float) -> None:
     """Print the numbers at risk under the ticks they belong to (heights in units of the axes' height)."""
-    total = sum(1 + n.count("\n") * 0.75 for n in names) + 1
-    line = height / total
-    y = -gap - 0.02 - line / 2
-    axes.text(-0.30, y, "At risk", transform=axes.transAxes, ha="left", va="center", fontsize=8.5, weight="bold")
-    for i, (group, name) in enumerate(zip(groups, names, strict=True)):
-        size = line * (1 + name.count("\n") * 0.75)
-        y -= (line + size) / 2 if i == 0 else size
-        axes.text(
-            -0.30, y, name, transform=axes.transAxes, ha="left", va="center", fontsize=8.5, linespacing=1.0, color=theme.style(i)["color"]
-        )
-        _at_risk_row(axes, frame.loc[frame["subgroup"] == group], y)
+    from matplotlib.transforms import blended_transform_factory
+
+    figure = axes.get_figure()
+    assert figure is not None
+    edge = blended_transform_factory(figure.transFigure, axes.transAxes)
+    sizes = [1.0, *(1 + n.count("\n") * 0.75 for n in names)]
+    line, top = height / sum(sizes), -gap - 0.02
+    for i, (name, size) in enumerate(zip(["At risk", *names], sizes, strict=True)):
+        y = top - line * size / 2
+        look: dict[str, Any] = {"color": theme.style(i - 1)["color"]} if i else {"weight": "bold"}
+        axes.text(0.012, y, name, transform=edge, ha="left", va="center", fontsize=theme.SMALL, linespacing=1.0, **look)
+        if i:
+            _at_risk_row(axes, frame.loc[frame["subgroup"] == groups[i - 1]], y)
+        top -= line * size
 
 
 def _at_risk_row(axes: Axes, part: pd.DataFrame, y: float) -> None:
@@ -230,7 +265,7 @@ def _at_risk_row(axes: Axes, part: pd.DataFrame, y: float) -> None:
     for at, n, warning in zip(part["at"], part["n"], part["warning"], strict=True):
         if float(at) in ticks:
             text = "\u2022" if math.isnan(n) else fmt.count(n, warning)
-            axes.text(float(at), y, text, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=8.5)
+            axes.text(float(at), y, text, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=theme.SMALL)
 
 
 def _time_label(frame: pd.DataFrame, facts: StudyFacts) -> str:

@@ -15,12 +15,12 @@ from cobalamin.report.labels import SIMULATED_SENTENCE, plain, wrap
 from cobalamin.report.records import records
 
 WIDTH = 500.0
-MAIN_X, MAIN_WIDTH = 2.0, 270.0
-SIDE_X, SIDE_WIDTH = 318.0, 180.0
+MAIN_X, MAIN_WIDTH = 2.0, 250.0
+SIDE_X, SIDE_WIDTH = 284.0, 214.0
 FONT_SIZE = 12.5
 LINE = 16.5
 PAD = 9.0
-GAP = 18.0
+GAP = 10.0
 
 
 @dataclass(frozen=True)

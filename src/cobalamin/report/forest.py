@@ -11,7 +11,7 @@ from cobalamin.report import format as fmt
 from cobalamin.report import theme
 from cobalamin.report.exhibit import Exhibit, FigureBody
 from cobalamin.report.facts import StudyFacts
-from cobalamin.report.labels import outcome_label, plain, wrap
+from cobalamin.report.labels import outcome_label, plain
 from cobalamin.report.select import Contrast, contrasts, described_models, model_rows
 from cobalamin.report.tables import caption, level_text
 
@@ -39,17 +39,21 @@ class Line:
     ----------
     text : str
         Label, already wrapped (line feeds).
+    below : str
+        Second label in grey: what is compared, where the models differ in it.
     contrast : Contrast or None
         None for a heading.
     """
 
     text: str
+    below: str = ""
     contrast: Contrast | None = None
 
     @property
     def height(self) -> float:
         """Inches."""
-        return LINE * (1 + self.text.count("\n")) + 0.10
+        lines = sum(1 + part.count("\n") for part in (self.text, self.below) if part)
+        return LINE * lines + (0.04 if self.contrast is None else 0.12)
 
 
 def exhibits_forest(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
@@ -132,7 +136,7 @@ def _forest(estimates: Estimates, shown: list[Contrast], family: tuple[str, str]
     alt = "Forest plot. " + " ".join(_words(c) for c in shown)
     key = "forest-" + "-".join("".join(x if x.isalnum() else "-" for x in w.lower()) for w in (outcome, measure) if w)
     with theme.theme():
-        body = _draw(_lines(shown, single), shown, facts, key=key, title=title, alt=alt)
+        body = _draw(_lines(shown), shown, facts, key=key, title=title, alt=alt)
     return Exhibit(key, title, caption(text, facts), alt, _rows_behind(estimates, shown), body)
 
 
@@ -146,31 +150,27 @@ def _words(c: Contrast) -> str:
     return f"{plain(c.model.label)}, {c.label}: {fmt.ratio_interval(c.row.value, c.row.low, c.row.high)}."
 
 
-def _lines(shown: list[Contrast], single: bool) -> list[Line]:
-    """Make one line per contrast; models become headings where they have several contrasts."""
-    width = LEFT * theme.WIDTH * 72 / theme.FONT_SIZE - 0.5
+def _lines(shown: list[Contrast]) -> list[Line]:
+    """Make one line per contrast; a model with several contrasts becomes a heading."""
+    width = LEFT * theme.WIDTH * 72 / theme.FONT_SIZE - 1.0
+    single = len({c.label for c in shown}) == 1
     lines: list[Line] = []
-    model = None
-    for c in shown:
-        if single:
-            lines.append(Line(_label(plain(c.model.label), width), c))
+    for model in dict.fromkeys(c.model for c in shown):
+        own = [c for c in shown if c.model == model]
+        name = plain(model.label)
+        if len(own) == 1:
+            lines.append(Line(theme.draw_lines(name, width), "" if single else theme.draw_lines(own[0].label, width * 1.08), own[0]))
             continue
-        if c.model != model:
-            model = c.model
-            lines.append(Line("\n".join(map(theme.draw_text, wrap(model.label, width + 18, 2)))))
-        lines.append(Line(_label(c.label, width), c))
+        lines.append(Line(theme.draw_lines(name, width + 18, 2)))
+        lines += [Line("", theme.draw_lines(c.label, width * 1.08), c) for c in own]
     return lines
-
-
-def _label(text: str, width: float) -> str:
-    return "\n".join(map(theme.draw_text, wrap(text, width, 3)))
 
 
 def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: str, title: str, alt: str) -> FigureBody:
     rows = sum(line.height for line in lines) + LINE + 0.1
-    height = rows + 0.75
+    height = rows + 0.6
     figure = theme.new_figure(height)
-    axes = figure.add_axes((LEFT, 0.68 / height, RIGHT - LEFT, rows / height))
+    axes = figure.add_axes((LEFT, 0.5 / height, RIGHT - LEFT, rows / height))
     low, high = axis_limits(shown)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
@@ -178,7 +178,7 @@ def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: s
     _axis_look(axes, low, high)
     axes.axvline(1, color=theme.GREY, linewidth=0.9)
     _draw_truth_line(axes, shown)
-    _print(axes, RIGHT + 0.015, LINE / 2, f"{shown[0].row.measure.capitalize()}\n({level_text(facts)})", weight="bold", size=8.5)
+    _print(axes, RIGHT + 0.015, LINE / 2, f"{shown[0].row.measure.capitalize()}\n({level_text(facts)})", weight="bold", size=theme.SMALL)
     y = LINE + 0.1
     for line in lines:
         _draw_line(axes, line, y + line.height / 2, (low, high))
@@ -205,15 +205,26 @@ def _draw_truth_line(axes: Axes, shown: list[Contrast]) -> None:
 
 def _draw_line(axes: Axes, line: Line, y: float, limits: tuple[float, float]) -> None:
     c = line.contrast
-    _print(axes, 0.005, y, line.text, weight="bold" if c is None or c.model.role == "primary" else "normal")
+    _print_label(axes, line, y)
     if c is None:
         return
     text = fmt.ratio_interval(c.row.value, c.row.low, c.row.high)
-    _print(axes, RIGHT + 0.015, y, text if text != fmt.DASH else "not estimable", size=8.5)
+    _print(axes, RIGHT + 0.015, y, text if text != fmt.DASH else "not estimable", size=theme.SMALL)
     if math.isfinite(c.row.value):
         _draw_interval(axes, c, y, limits)
     if not math.isnan(c.truth):
-        axes.plot([c.truth], [y + 0.07], marker="D", markersize=5.5, markerfacecolor="white", markeredgecolor=theme.COLORS[1], zorder=4)
+        look: dict[str, Any] = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": theme.COLORS[1], "markeredgewidth": 1.3}
+        axes.plot([c.truth], [y], marker="D", zorder=4, linestyle="none", **look)
+
+
+def _print_label(axes: Axes, line: Line, y: float) -> None:
+    top = y - line.height / 2 + (0.04 if line.contrast is None else 0.06)
+    weight = "bold" if line.contrast is None or line.contrast.model.role == "primary" else "normal"
+    if line.text:
+        _print(axes, 0.005, top, line.text, weight=weight, va="top")
+    if line.below:
+        here = top + LINE * (1 + line.text.count("\n")) * bool(line.text)
+        _print(axes, 0.03, here, line.below, size=theme.SMALL, color=theme.GREY, va="top")
 
 
 def _draw_interval(axes: Axes, c: Contrast, y: float, limits: tuple[float, float]) -> None:
@@ -230,10 +241,10 @@ def _draw_interval(axes: Axes, c: Contrast, y: float, limits: tuple[float, float
     axes.plot([min(max(c.row.value, low), high)], [y], marker="s" if primary else "o", color=color, markersize=6, zorder=5)
 
 
-def _print(axes: Axes, x: float, y: float, text: str, *, size: float = theme.FONT_SIZE, **look: Any) -> None:
+def _print(axes: Axes, x: float, y: float, text: str, *, size: float = theme.FONT_SIZE, va: str = "center", **look: Any) -> None:
     from matplotlib.transforms import blended_transform_factory
 
     figure = axes.get_figure()
     assert figure is not None
     place = blended_transform_factory(figure.transFigure, axes.transData)
-    axes.text(x, y, text, transform=place, ha="left", va="center", fontsize=size, linespacing=1.1, **look)
+    axes.text(x, y, text, transform=place, ha="left", va=va, fontsize=size, linespacing=1.1, **look)

@@ -178,14 +178,16 @@ def adjustment_words(model: ModelFacts) -> str:
     Returns
     -------
     str
-        ``"adjusted for age, sex and smoking"`` or ``"unadjusted"``.
+        ``"adjusted for age, sex and smoking"`` or ``"unadjusted"``; several exposures are adjusted for one another.
 
     Examples
     --------
     >>> adjustment_words(ModelFacts("m", "M", "primary", "cox", "x + age + sex", ("age", "sex")))
     'adjusted for age and sex'
     """
-    return f"adjusted for {join_words([plain(a) for a in model.adjustments])}" if model.adjustments else "unadjusted"
+    mutual = ["one another"] if len(model.exposures) > 1 else []
+    words = [*mutual, *(plain(a) for a in model.adjustments)]
+    return f"adjusted for {join_words(words)}" if words else "unadjusted"
 
 
 def join_words(words: list[str]) -> str:
@@ -274,9 +276,13 @@ def _advance(c: str) -> float:
         return 0.0
     if unicodedata.east_asian_width(c) in "WF" or ord(c) > 0x1F000:
         return 1.2
-    if c in "ijlI.,;:'|!()[]ftr /-":
-        return 0.38
-    return 0.95 if c in "mwMW%@\u2026" else 0.72 if c.isupper() else 0.62
+    if c in "ijlI'|.,:; ":
+        return 0.33
+    if c in "ftr()-/[]!":
+        return 0.42
+    if c in "sckvxyz":
+        return 0.58
+    return 1.0 if c in "mMW%@\u2026" else 0.82 if c == "w" else 0.72 if c.isupper() else 0.64
 
 
 def _pieces(word: str, width: float) -> list[str]:

@@ -114,7 +114,7 @@ def _model_row(model: ModelFacts) -> Row:
 
 _FACT_NAMES = {
     "n": "People",
-    "n_missing": "Left out, missing values",
+    "n_missing": "Missing, left out",
     "events": "Events",
     "log-likelihood": "Log-likelihood",
     "loglik": "Log-likelihood",

@@ -8,7 +8,8 @@ from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report.blocks import Sentence
 from cobalamin.report.facts import StudyFacts
-from cobalamin.report.labels import join_words, outcome_label, plain
+from cobalamin.report.labels import join_words, level_label, outcome_label, plain, term_label
+from cobalamin.report.records import Record, records
 from cobalamin.report.select import Contrast, contrasts, described_models
 from cobalamin.report.tables import level_text
 
@@ -16,7 +17,14 @@ from cobalamin.report.tables import level_text
 WIDE = 3.0
 # An interval inside these limits leaves room for small differences only (10% either way on the ratio scale)
 NARROW = (0.9, 1 / 0.9)
-_QUANTITIES = {"hazard ratio": "hazard", "odds ratio": "odds", "risk ratio": "risk", "rate ratio": "rate"}
+# measure -> the quantity compared, as in "a lower hazard" and in "a hazard 5% lower and one 7% higher"
+_QUANTITIES = {
+    "hazard ratio": ("a {} hazard", "a hazard {} and one {}"),
+    "odds ratio": ("{} odds", "odds {} and odds {}"),
+    "risk ratio": ("a {} risk", "a risk {} and one {}"),
+    "rate ratio": ("a {} rate", "a rate {} and one {}"),
+}
+_ANY = ("a {} occurrence", "an occurrence {} and one {}")
 
 
 def result_sentences(estimates: Estimates, facts: StudyFacts, *roles: str) -> list[Sentence]:
@@ -62,13 +70,13 @@ def contrast_sentence(c: Contrast, facts: StudyFacts) -> Sentence:
     ...     "measure": "hazard ratio", "value": 1.02, "low": 0.93, "high": 1.12}])
     >>> facts = StudyFacts("t", "q", outcome="diagnosis of LS", models=(ModelFacts("m", "Adjusted", "primary", "cox", "b12"),))
     >>> text = result_sentences(rows, facts, "primary")[0].text.split(": ")
-    >>> text[1]
-    'b12 showed no clear association with diagnosis of LS (hazard ratio 1.02, 95% CI 0.93 to 1.12)'
+    >>> text[0], text[1]
+    ('Primary model (Adjusted)', 'b12 showed no clear association with diagnosis of LS (hazard ratio 1.02, 95% CI 0.93 to 1.12)')
     >>> text[2]
-    'the data are compatible with anything between a hazard 7% lower and 12% higher.'
+    'the data are compatible with anything between a hazard 7% lower and one 12% higher.'
     """
     outcome = outcome_label(c.row.outcome, facts)
-    start = f"{plain(c.model.label)}: {c.label}"
+    start = f"{c.model.role.capitalize()} model ({plain(c.model.label)}): {_subject(c, facts)}"
     if not math.isfinite(c.row.value) or c.row.value <= 0:
         why = f" ({plain(c.row.warning)})" if c.row.warning else ""
         return Sentence(f"{start}: the association with {outcome} could not be estimated{why}.", (c.key,))
@@ -156,6 +164,40 @@ def people_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None:
     return Sentence(" ".join(parts) + ".", ("totals",))
 
 
+def curve_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
+    """Give the absolute risk of each group at the end of its curve.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        With rows of analysis ``survival``.
+    facts : StudyFacts
+        Labels.
+
+    Returns
+    -------
+    list of Sentence
+        One per grouping and outcome, at the last time that every group reaches.
+    """
+    rows = estimates.where(analysis="survival", context="curve", measure="survival").frame
+    found = []
+    for (model, _, _), part in rows.groupby(["model", "outcome", "level"], sort=False):
+        at = part.groupby("subgroup")["at"].max().min()
+        last = part.loc[part["at"] <= at].groupby("subgroup", sort=False).tail(1)
+        groups = join_words([_risk_words(r, facts) for r in records(last)])
+        label = (plain(facts.time_scale) or f"Time ({facts.time_unit})").lower()
+        found.append(
+            Sentence(f"Unadjusted cumulative probability (one minus Kaplan-Meier) at {at:g}, {label}: {groups}.", (f"survival | {model}",))
+        )
+    return found
+
+
+def _risk_words(r: Record, facts: StudyFacts) -> str:
+    limits = "" if math.isnan(r.low) else f" ({level_text(facts)} {fmt.percent(100 * (1 - r.high))} to {fmt.percent(100 * (1 - r.low))})"
+    where = f" in {level_label(r.subgroup, facts)}" if r.subgroup and r.subgroup != "Overall" else ""
+    return f"{fmt.percent(100 * (1 - r.value))}{limits}{where}"
+
+
 def missing_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None:
     """Say how many people the models left out for missing values.
 
@@ -182,6 +224,15 @@ def missing_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None
     return Sentence(f"People left out of a model because a variable was missing: {join_words(words)}.", ("n_missing",))
 
 
+def _subject(c: Contrast, facts: StudyFacts) -> str:
+    """Name the contrast as the subject of a sentence; an apposition gets its closing comma."""
+    name = term_label(c.row.term, facts)
+    if c.row.level:
+        against = f" versus {level_label(c.row.reference, facts)}" if c.row.reference else ""
+        return f"{name}, {level_label(c.row.level, facts)}{against},"
+    return f"{name}," if ", " in name else name
+
+
 def _numbers(c: Contrast, facts: StudyFacts) -> str:
     digits = fmt.ratio_digits(c.row.value, c.row.low, c.row.high)
     parts = [f"{c.row.measure} {fmt.ratio(c.row.value, digits)}"]
@@ -194,15 +245,15 @@ def _numbers(c: Contrast, facts: StudyFacts) -> str:
 
 def _verdict(c: Contrast, outcome: str, numbers: str) -> str:
     low, high, value = c.row.low, c.row.high, c.row.value
-    quantity = _QUANTITIES.get(c.row.measure, c.row.measure)
+    one, two = _QUANTITIES.get(c.row.measure, _ANY)
     if math.isnan(low) or math.isnan(high):
         return f"has an estimate without an interval for {outcome} {numbers}; it cannot be judged."
     if low <= 1 <= high:
-        between = f"anything between {_article(quantity)} {quantity} {relative_words(low)} and {relative_words(high)}"
+        between = f"anything between {two.format(relative_words(low), relative_words(high))}"
         return f"showed no clear association with {outcome} {numbers}: {_null_end(low, high, between)}"
     direction = "higher" if value > 1 else "lower"
     wide = " The interval is wide, so the size of the difference is uncertain." if high > WIDE * low else ""
-    return f"was associated with {_article(direction)} {direction} {quantity} of {outcome} {numbers}.{wide}"
+    return f"was associated with {one.format(direction)} of {outcome} {numbers}.{wide}"
 
 
 def _null_end(low: float, high: float, between: str) -> str:
@@ -210,16 +261,12 @@ def _null_end(low: float, high: float, between: str) -> str:
         return "the data say next to nothing about it, because the interval has no end on one side."
     if high > WIDE * low:
         return f"the estimate is imprecise; the data are compatible with {between}."
-    small = "; under the assumptions of the model, larger differences are not compatible with the data" if _narrow(low, high) else ""
+    small = "; under the assumptions of the model, larger differences are hardly compatible with the data" if _narrow(low, high) else ""
     return f"the data are compatible with {between}{small}."
 
 
 def _narrow(low: float, high: float) -> bool:
     return low >= NARROW[0] and high <= NARROW[1]
-
-
-def _article(word: str) -> str:
-    return "an" if word[:1] in "aeiou" else "a"
 
 
 def _truth(c: Contrast) -> str:

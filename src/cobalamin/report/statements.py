@@ -58,12 +58,12 @@ def evidence_statement(facts: StudyFacts) -> list[Sentence]:
 
 
 def methods_paragraphs(facts: StudyFacts) -> list[tuple[Sentence, ...]]:
-    """Write the methods from the protocol's facts: design, models, intervals, disclosure.
+    """Write the methods from the protocol's facts: design, intervals, disclosure.
 
     Parameters
     ----------
     facts : StudyFacts
-        Design sentences and models.
+        Design sentences and disclosure.
 
     Returns
     -------
@@ -71,10 +71,9 @@ def methods_paragraphs(facts: StudyFacts) -> list[tuple[Sentence, ...]]:
         One tuple per paragraph; empty paragraphs are left out.
     """
     design = tuple(Sentence(plain(s)) for s in facts.design)
-    models = tuple(Sentence(model_sentence(m, facts)) for m in facts.models)
     level = f"Intervals are {facts.confidence * 100:g}% confidence intervals; p-values are two-sided and not adjusted for multiple testing."
     general = (Sentence(level), *([Sentence(plain(facts.disclosure))] if facts.disclosure else []))
-    return [p for p in (design, models, general) if p]
+    return [p for p in (design, general) if p]
 
 
 def model_sentence(model: ModelFacts, facts: StudyFacts) -> str:

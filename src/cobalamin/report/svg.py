@@ -98,7 +98,7 @@ def parse(text: str) -> ET.Element:
 def _mark(width: float, height: float) -> ET.Element:
     """Draw the watermark: pale enough to read through, dark enough for a grey print."""
     size = min(width / 9.5, height / 3)
-    group = element("g", fill="#000000", opacity="0.10", font_family=FONT, font_weight="bold", aria_hidden="true")
+    group = element("g", fill="#000000", opacity="0.08", font_family=FONT, font_weight="bold", aria_hidden="true")
     turn = f"rotate(-18 {_attribute(width / 2)} {_attribute(height / 2)})"
     group.append(element("text", SIMULATED, x=width / 2, y=height / 2 + size / 3, font_size=size, text_anchor="middle", transform=turn))
     return group

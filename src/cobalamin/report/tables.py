@@ -81,7 +81,8 @@ def exhibit_results(
     measures = list(dict.fromkeys(m for m in frame["measure"] if m))
     timed = bool(frame["person_time"].notna().any())
     notes = _Notes()
-    rows = [row for model in models for row in _model_block(estimates, facts, model, every=every, timed=timed, notes=notes)]
+    options = {"every": every, "timed": timed, "named": len(measures) > 1}
+    rows = [row for model in models for row in _model_block(estimates, facts, model, notes, **options)]
     ratio_name = measures[0].capitalize() if len(measures) == 1 else "Ratio"
     columns = [Column("Exposure" if not every else "Term", "left"), Column("People"), Column("Events")]
     columns += [Column(f"Person-{facts.time_unit}")] if timed else []
@@ -147,9 +148,12 @@ class _Notes:
         return [f"{mark} {text}" for text, mark in self._marks.items()]
 
 
-def _model_block(estimates: Estimates, facts: StudyFacts, model: ModelFacts, *, every: bool, timed: bool, notes: _Notes) -> list[Row]:
-    rows = [Row((plain(model.label),), "heading")]
+def _model_block(
+    estimates: Estimates, facts: StudyFacts, model: ModelFacts, notes: _Notes, *, every: bool, timed: bool, named: bool
+) -> list[Row]:
     frame = model_rows(estimates, model)
+    measure = f" ({join_measures(list(dict.fromkeys(frame['measure'])))})" if named else ""
+    rows = [Row((plain(model.label) + measure,), "heading")]
     wanted = {c.row.term for c in contrasts(estimates, facts, model, every=every)}
     order = list(dict.fromkeys(frame["term"])) if every else [t for t in model.exposures or dict.fromkeys(frame["term"]) if t in wanted]
     for term in order:

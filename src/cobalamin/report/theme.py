@@ -21,8 +21,9 @@ LINES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2))
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 INK = "#222222"
 GREY = "#5c5c5c"
-WIDTH = 5.8  # inches: 10 pt letters stay legible when the figure shrinks to a telephone
+WIDTH = 5.4  # inches: 10 pt letters stay legible when the figure shrinks to a telephone
 FONT_SIZE = 9.5
+SMALL = 8.8
 
 _RC: dict[str, Any] = {
     "svg.fonttype": "path",
