@@ -147,7 +147,8 @@ class Curves:
         Notes
         -----
         The first time at which S <= 1 - p; midway along the step where S equals 1 - p. The limits are the times at which the
-        confidence limits of S cross 1 - p (Brookmeyer and Crowley), as R's ``quantile.survfit``.
+        confidence limits of S cross 1 - p (Brookmeyer and Crowley), as R prints them;
+        the first crossing, where a limit is not monotone.
 
         References
         ----------
