@@ -68,7 +68,7 @@ expected <- list(
   survey_missing = surveyed(ill ~ age + smoking + bmi, full),
   survey_weights_only = surveyed(model, svydesign(ids = ~1, weights = ~wt, data = people)),
   # glm's tolerance for an alias is epsilon / 1000: with the tight control above it would miss one
-  alias = local({ fit <- glm(ill ~ age + I(2 * age + 3) + smoking, binomial, people); summary(fit)$coefficients["age", 1:2] }),
+  alias = local({ fit <- glm(ill ~ age + I(2 * age + 3) + smoking, binomial, people, control = glm.control(epsilon = 1e-11)); summary(fit)$coefficients["age", 1:2] }),
   separated = list(age = summary(separated)$coefficients["age", 1:2], never = summary(separated)$coefficients["smokingnever", 1:2],
     loglik = as.numeric(logLik(separated)), upper = uniroot(profile_drop, c(-6, 0), tol = 1e-10)$root)
 )

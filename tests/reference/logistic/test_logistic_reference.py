@@ -28,7 +28,7 @@ def assert_rows(fit: Fit, rows: list[dict[str, Any]]) -> None:
     ours, theirs = fit.tidy(), pd.DataFrame(rows)
     for column in ("estimate", "std_error", "p_value", "conf_low", "conf_high"):
         tolerance = P_VALUES if column == "p_value" else SAME_MAXIMUM
-        assert_allclose(ours[column], theirs[column].astype(float), rtol=tolerance, atol=1e-12, err_msg=column)
+        assert_allclose(ours[column], theirs[column].astype(float), rtol=tolerance, atol=SAME_MAXIMUM, err_msg=column)
 
 
 def assert_facts(fit: Fit, wanted: dict[str, Any]) -> None:
