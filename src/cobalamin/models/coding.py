@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,15 @@ class Coding:
         Whether the matrix keeps the intercept column.
     columns : tuple of Column
         The columns in order.
+    aliases : mapping of str to str
+        Identifiers that stand for column names in the terms.
     """
 
     spec: Any
     categories: Mapping[str, tuple[Any, ...]]
     intercept: bool
     columns: tuple[Column, ...]
+    aliases: Mapping[str, str]
 
 
 def prepare_columns(data: pd.DataFrame, names: Sequence[str], categories: Mapping[str, tuple[Any, ...]] | None = None) -> pd.DataFrame:
@@ -135,7 +139,7 @@ def _known_levels(column: pd.Series[Any], name: str, levels: tuple[Any, ...]) ->
     return coded
 
 
-def encode(terms: str, frame: pd.DataFrame, *, intercept: bool) -> tuple[Floats, Coding]:
+def encode(terms: str, frame: pd.DataFrame, *, intercept: bool, aliases: Mapping[str, str] = MappingProxyType({})) -> tuple[Floats, Coding]:
     """Evaluate checked terms and code factors (treatment contrasts, first level the reference).
 
     Parameters
@@ -146,6 +150,8 @@ def encode(terms: str, frame: pd.DataFrame, *, intercept: bool) -> tuple[Floats,
         From `prepare_columns`.
     intercept : bool
         Keep the intercept column (GLM) or drop it after coding (Cox).
+    aliases : mapping of str to str
+        Identifiers that stand for column names in the terms.
 
     Returns
     -------
@@ -165,11 +171,12 @@ def encode(terms: str, frame: pd.DataFrame, *, intercept: bool) -> tuple[Floats,
 
     parsed = SimpleFormula(DefaultFormulaParser(feature_flags=set()).get_terms(terms), _ordering="degree")
     spec = ModelSpec(formula=parsed, na_action="raise", output="numpy")
-    x, spec = _materialize(spec, frame)
-    columns = _describe_columns(spec)
+    standing = {alias: name for alias, name in aliases.items() if alias in terms}
+    x, spec = _materialize(spec, frame, standing)
+    columns = _describe_columns(spec, standing)
     categories = {str(n): tuple(frame[n].cat.categories) for n in frame.columns if isinstance(frame[n].dtype, pd.CategoricalDtype)}
     keep = [i for i, c in enumerate(columns) if intercept or c.name != "Intercept"]
-    coding = Coding(spec, categories, intercept, tuple(columns[i] for i in keep))
+    coding = Coding(spec, categories, intercept, tuple(columns[i] for i in keep), standing)
     return (x if len(keep) == len(columns) else np.ascontiguousarray(x[:, keep])), coding
 
 
@@ -193,14 +200,15 @@ def replay(coding: Coding, frame: pd.DataFrame) -> Floats:
     DataError
         A level that was not in the fit.
     """
-    x, _ = _materialize(coding.spec, frame)
+    x, _ = _materialize(coding.spec, frame, coding.aliases)
     drop = 0 if coding.intercept or len(coding.columns) == x.shape[1] else 1
     return x[:, drop:]
 
 
-def _materialize(spec: Any, frame: pd.DataFrame) -> tuple[Floats, Any]:
+def _materialize(spec: Any, frame: pd.DataFrame, aliases: Mapping[str, str]) -> tuple[Floats, Any]:
     from formulaic.errors import FormulaicError
 
+    frame = frame.assign(**{alias: frame[name] for alias, name in aliases.items()}) if aliases else frame
     try:
         with np.errstate(all="ignore"):
             made = spec.get_model_matrix(frame, context=formula_functions())
@@ -217,9 +225,14 @@ def _materialize(spec: Any, frame: pd.DataFrame) -> tuple[Floats, Any]:
     return np.asarray(made.__wrapped__ if hasattr(made, "__wrapped__") else made, dtype=np.float64), made.model_spec
 
 
-def _describe_columns(spec: Any) -> list[Column]:
-    levels = {str(factor): [str(v) for v in state.levels] for factor, state in spec.factor_contrasts.items()}
-    return [_describe(name, [str(f) for f in s.term.factors], levels) for s in spec.structure for name in s.columns]
+def _describe_columns(spec: Any, aliases: Mapping[str, str]) -> list[Column]:
+    def written(text: Any) -> str:
+        for alias, name in aliases.items():
+            text = str(text).replace(alias, f"`{name}`")
+        return str(text)
+
+    levels = {written(factor): [str(v) for v in state.levels] for factor, state in spec.factor_contrasts.items()}
+    return [_describe(written(name), [written(f) for f in s.term.factors], levels) for s in spec.structure for name in s.columns]
 
 
 def _describe(name: str, factors: list[str], levels: Mapping[str, list[str]]) -> Column:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from cobalamin.core.errors import DataError
 from cobalamin.models.hazard import Hazard, Sums
 from cobalamin.models.partial_likelihood import PartialLikelihood
 from cobalamin.models.sweeps import one_blas_thread, prefix_sums
+
+if TYPE_CHECKING:
+    from cobalamin.models.cox_solution import Solved
+    from cobalamin.models.fit import Fit
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,7 +47,7 @@ def score_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         sums, risk = likelihood.sums(b)
         hazard = likelihood.hazard(sums)
-        return _score_rows(likelihood, sums, hazard, _unweighted(likelihood, risk), b) / likelihood.scale
+        return _score_rows(likelihood, sums, hazard, _unweighted(likelihood, risk), b) * likelihood.scale
 
 
 def _score_rows(likelihood: PartialLikelihood, sums: Sums, hazard: Hazard, risk: Floats, b: Floats) -> Floats:
@@ -121,3 +129,67 @@ def baseline_hazard(likelihood: PartialLikelihood, b: Floats) -> tuple[Floats, F
         hazard = likelihood.hazard(sums)
     increment = hazard.h * np.exp(-sums.shift)
     return increment, prefix_sums(increment, likelihood.sets.starts)
+
+
+def cox_residuals(fit: Fit, kind: Literal["score", "martingale"] = "martingale") -> Floats:
+    """Return residuals of a fitted Cox model, one line per row used.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+    kind : {"score", "martingale"}
+        Which residuals.
+
+    Returns
+    -------
+    ndarray, shape (n, k) or (n,)
+        Score residuals (a column per coefficient that is not an alias), or martingale residuals; not multiplied by weights.
+
+    Raises
+    ------
+    DataError
+        The fit is not a Cox model, or the kind is unknown.
+    """
+    solved = _solved(fit)
+    if kind == "score":
+        return score_residuals(solved.likelihood, solved.b)
+    if kind == "martingale":
+        return martingale_residuals(solved.likelihood, solved.b)
+    raise DataError(f"kind: got {kind!r}; expected 'score' or 'martingale'.")
+
+
+def cox_baseline(fit: Fit, centered: bool = False) -> pd.DataFrame:
+    """Return the baseline hazard of a fitted Cox model.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+    centered : bool
+        Give the hazard at the mean of the covariates rather than at zero.
+
+    Returns
+    -------
+    DataFrame
+        ``stratum, time, hazard, cumulative_hazard``, one row per event time.
+
+    Raises
+    ------
+    DataError
+        The fit is not a Cox model.
+    """
+    solved = _solved(fit)
+    increment, cumulative = baseline_hazard(solved.likelihood, solved.b)
+    at_zero = 1.0 if centered else float(np.exp(-(solved.b / solved.likelihood.scale) @ solved.likelihood.center))
+    sets = solved.likelihood.sets
+    return pd.DataFrame(
+        {"stratum": sets.stratum, "time": sets.times, "hazard": increment * at_zero, "cumulative_hazard": cumulative * at_zero}
+    )
+
+
+def _solved(fit: Fit) -> Solved:
+    if fit.family.name != "cox":
+        raise DataError(f"expected a Cox model; got {fit.family.title}.")
+    solved: Solved = fit.parts["solved"]
+    return solved

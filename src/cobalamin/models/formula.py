@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
 }
 MAX_TERMS = 200
 MAX_STARS = 3
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`([^`]*)`")
 _OPERATORS = {"+", "-", "*", ":", "/", "~", "(", ")"}
 
 
@@ -52,6 +54,8 @@ class ParsedFormula:
         False where the terms take the intercept away (``- 1``, ``0 +``).
     simple : bool
         Every term is one bare column.
+    aliases : mapping of str to str
+        Plain identifiers that stand in ``terms`` for names in backticks inside functions (a column called ``lambda``).
     """
 
     text: str
@@ -61,6 +65,7 @@ class ParsedFormula:
     response_variables: tuple[str, ...]
     intercept: bool
     simple: bool
+    aliases: Mapping[str, str]
 
 
 def parse_formula(formula: str, columns: Iterable[str]) -> ParsedFormula:
@@ -100,9 +105,11 @@ def parse_formula(formula: str, columns: Iterable[str]) -> ParsedFormula:
     used = _check_factors(terms, names)
     response_used = _check_factors(response, names)
     _refuse_shadowed(used + response_used, terms + response)
-    intercept = _check_terms(_text(terms))
+    aliases = {f"_column_{i}_": name for i, name in enumerate(dict.fromkeys(used + response_used))}
+    intercept = _check_terms(_text(terms, aliases))
     simple = all(kind == "name" or text == "+" for text, kind in terms)
-    return ParsedFormula(formula.strip(), _text(response), _text(terms), used, response_used, intercept, simple)
+    sides = _text(response, aliases), _text(terms, aliases)
+    return ParsedFormula(formula.strip(), *sides, used, response_used, intercept, simple, aliases)
 
 
 Token = tuple[str, str]
@@ -156,8 +163,17 @@ def _refuse_shadowed(used: tuple[str, ...], tokens: list[Token]) -> None:
         raise FormulaError(f"formula: the column '{hidden[0]}' has the name of a function; rename the column.")
 
 
-def _text(tokens: list[Token]) -> str:
-    return " ".join(f"`{text}`" if kind == "name" and not text.isidentifier() else text for text, kind in tokens)
+def _text(tokens: list[Token], aliases: Mapping[str, str]) -> str:
+    """Join the tokens; inside functions, names in backticks become plain identifiers."""
+    return " ".join(_token_text(text, kind, {name: alias for alias, name in aliases.items()}) for text, kind in tokens)
+
+
+def _token_text(text: str, kind: str, alias_of: Mapping[str, str]) -> str:
+    if kind == "name" and not text.isidentifier():
+        return f"`{text}`"
+    if kind == "python":
+        return _QUOTED.sub(lambda m: m.group(0) if m.group(1) is None else alias_of[m.group(1)], text)
+    return text
 
 
 def _check_terms(terms: str) -> bool:

@@ -198,7 +198,8 @@ def build_matrix(
     report_missing(counts, n_missing, int(kept.sum()), missing)
     rows = data if kept.all() else data.loc[kept]
     notes = _unused_levels(rows, parsed.variables)
-    x, coding = encode(_terms(parsed, intercept), prepare_columns(rows, parsed.variables), intercept=intercept)
+    frame = prepare_columns(rows, parsed.variables)
+    x, coding = encode(_terms(parsed, intercept), frame, intercept=intercept, aliases=parsed.aliases)
     _check_levels(coding)
     _check_finite(x, coding)
     y, levels = _response(parsed, rows) if response else (None, ())
@@ -269,7 +270,7 @@ def _response(parsed: ParsedFormula, rows: pd.DataFrame) -> tuple[Floats, tuple[
         if isinstance(column.dtype, pd.CategoricalDtype):
             return np.asarray(column.cat.codes, dtype=np.float64), tuple(str(v) for v in column.cat.categories)
         return column.to_numpy(dtype=np.float64), ()
-    y, coding = encode(f"0 + {parsed.response}", frame, intercept=True)
+    y, coding = encode(f"0 + {parsed.response}", frame, intercept=True, aliases=parsed.aliases)
     if y.shape[1] != 1 or coding.columns[0].level:
         raise FormulaError(f"formula: the response '{parsed.response}' must be one column of numbers.")
     _check_finite(y, coding)
