@@ -196,7 +196,7 @@ def _measure(design: Design, people: pd.DataFrame, linked: Any, course: Course) 
 
 
 def _select(design: Design, people: pd.DataFrame, measured: pd.DataFrame, course: Course) -> Attrition:
-    flow = begin(f"People in {design.person_table}", course.has_event)
+    flow = begin(design.person_label or f"People in {design.person_table}", course.has_event)
     for check in course.before:
         flow = flow.take(check)
     frame = _known_at_time_zero(people, measured, course.time_zero)
@@ -220,13 +220,14 @@ def _known_at_time_zero(people: pd.DataFrame, measured: pd.DataFrame, zero: Floa
 def _scale(design: Design, measured: pd.DataFrame, member: Bools) -> tuple[pd.DataFrame, dict[str, tuple[float, ...]], tuple[Note, ...]]:
     cutpoints: dict[str, tuple[float, ...]] = {}
     notes: tuple[Note, ...] = ()
-    for exposure in design.exposures:
-        name = exposure.name
-        if measured.loc[member, name].isna().all():
+    for part in (*design.exposures, *design.covariates):
+        if measured.loc[member, part.name].isna().all():
             raise DataError(
-                f"exposure '{name}' is missing for all {int(member.sum())} people of the cohort. "
+                f"'{part.name}' is missing for all {int(member.sum())} people of the cohort. "
                 "Check its table, its condition and its window, or its column."
             )
+    for exposure in design.exposures:
+        name = exposure.name
         need_columns(measured, [exposure.scales.within], f"'{name}', within", "cohort")
         measured, cuts, more = add_scales(measured, name, exposure.scales, member)
         cutpoints, notes = cutpoints | cuts, notes + more

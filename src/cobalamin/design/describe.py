@@ -200,13 +200,14 @@ def _covariate(spec: Covariate) -> str:
         return f"{name} ({'age' if spec.kind == 'age' else 'calendar year'} at time zero)"
     if spec.kind == "recorded":
         return f"{name} (recorded {_window(spec)}: {_rows(spec)})"
-    return f"{name} ({_source(spec)})"
+    return name if spec.column == spec.name else f"{name} ({_source(spec)})"
 
 
 def _outcome(design: Design) -> str:
     text = f"The outcome was {_event(design.outcome)}."
     rivals = [_event(e) for e in design.competing]
-    return text + (f" Competing events were {'; '.join(rivals)}." if rivals else "")
+    verb = "s were" if len(rivals) > 1 else " was"
+    return text + (f" The competing event{verb} {'; '.join(rivals)}." if rivals else "")
 
 
 def _event(event: Event) -> str:

@@ -49,8 +49,8 @@ class Design:
         For tables with dates.
     follow_up : GivenFollowUp, optional
         For a table that already holds each person's follow-up. One of the two is given.
-    person_table, person_id, birth : str
-        Table with one row per person, its key, and its column of birth (date or year).
+    person_table, person_id, birth, person_label : str
+        Table with one row per person, its key, its column of birth (date or year), and what the flow chart calls everyone in it.
     competing : tuple of Competing
         Events 2, 3, ...
     censoring : Censoring
@@ -89,6 +89,7 @@ class Design:
     person_table: str = "persons"
     person_id: str = "person_id"
     birth: str = ""
+    person_label: str = ""
     competing: tuple[Competing, ...] = ()
     censoring: Censoring = field(default_factory=Censoring)
     derive: tuple[Derivation, ...] = ()

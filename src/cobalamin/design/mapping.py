@@ -107,7 +107,7 @@ def design_from_mapping(mapping: Given, *, codelists: CodeLists | None = None, a
 
 def _people(value: Any) -> dict[str, str]:
     given = _table(value, "design.people")
-    names = {"table": "person_table", "id": "person_id", "birth": "birth"}
+    names = {"table": "person_table", "id": "person_id", "birth": "birth", "label": "person_label"}
     _refuse_unknown(given, names, "design.people")
     return {names[k]: _text(v, f"design.people.{k}") for k, v in given.items()}
 
@@ -177,7 +177,7 @@ def _make(cls: type[Any], value: Any, where: str, lists: CodeLists, **fixed: Any
 def _read(key: str, value: Any, where: str, lists: CodeLists) -> Any:
     if key == "codes":
         return _codes(value, where, lists)
-    reader = _READERS.get(key, _text)
+    reader: Reader = _READERS[key] if key in _READERS else _text  # noqa: SIM401
     return reader(value, where)
 
 

@@ -242,6 +242,8 @@ def find_records(linked: Linked, rows: Rows, use: str) -> Records:
     day = to_days(frame[rows.date])
     undated = keep & ~np.isfinite(day)
     notes += _note(use, linked, undated, f"no {rows.date}")
+    if not keep.any():
+        notes.append(Note(use, name, "no row counts: check the condition and the codes", 0, 0))
     row = np.flatnonzero(keep & ~undated)
     return Records(linked.person[row], day[row], row.astype(np.int64), tuple(notes))
 

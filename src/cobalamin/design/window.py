@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,6 @@ from cobalamin.design.timeline import Floats, years_in_days
 
 Window = tuple[float, float]
 EVER = -np.inf
-_SIDES = {"left": -1, "": 0, "right": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +187,7 @@ class _Results:
 def _sorted(found: Records, known: Bools, frame: pd.DataFrame, value: str, number: bool) -> _Results:
     row = found.row[known]
     amount = frame[value].to_numpy(dtype=np.float64, na_value=np.nan)[row] if number else np.zeros(len(row))
-    results = _Results(found.person[known], found.day[known], row, amount, _sides(frame, value)[row])
+    results = _Results(found.person[known], found.day[known], row, amount, _sides(frame, value, row))
     return results[np.lexsort((results.side, results.amount, results.day, results.person))]
 
 
@@ -225,11 +223,11 @@ def _labels(words: Any) -> pd.Categorical:
     return pd.Categorical(words, categories=pd.Index(["", "left", "right", "both"]))
 
 
-def _sides(frame: pd.DataFrame, value: str) -> Ints:
+def _sides(frame: pd.DataFrame, value: str, row: Ints) -> Ints:
     if f"{value}_censored" not in frame.columns:
-        return np.zeros(len(frame), dtype=np.int64)
-    mapping: Mapping[Any, int] = _SIDES
-    return np.asarray([mapping.get(w, 0) for w in frame[f"{value}_censored"].astype(object)], dtype=np.int64)
+        return np.zeros(len(row), dtype=np.int64)
+    side = frame[f"{value}_censored"].iloc[row]
+    return np.asarray((side == "right").to_numpy(dtype=np.int64) - (side == "left").to_numpy(dtype=np.int64))
 
 
 def _agreed(column: pd.Series[Any], row: Ints, starts: Ints, who: Ints, n: int) -> tuple[pd.Series[Any], int]:

@@ -13,7 +13,9 @@ def drawn(text: str, **labels: list[str]) -> pd.DataFrame:
     names, *rows = ([cell.strip() for cell in line.split("|")] for line in lines)
     frame = pd.DataFrame(rows, columns=names)
     for name in names:
-        frame[name] = pd.Categorical(frame[name].where(frame[name] != ""), categories=labels[name]) if name in labels else _typed(frame[name])
+        frame[name] = (
+            pd.Categorical(frame[name].where(frame[name] != ""), categories=labels[name]) if name in labels else _typed(frame[name])
+        )
     return frame
 
 

@@ -282,7 +282,10 @@ def test_a_missing_value_in_a_criterion_keeps_nobody_and_is_counted() -> None:
     # unknown and False is False; unknown or True is True; the rest is not known
     design = register(
         birth="",
-        eligibility=(Criterion("Not both", "not (smoking == 'current' and bmi > 30)"), Criterion("Lean never smokers", "smoking == 'never' and bmi < 30")),
+        eligibility=(
+            Criterion("Not both", "not (smoking == 'current' and bmi > 30)"),
+            Criterion("Lean never smokers", "smoking == 'never' and bmi < 30"),
+        ),
     )
     cohort = build_cohort({"persons": persons, "diagnoses": diagnoses}, design)
     table = cohort.attrition.set_index("label")[["n", "n_excluded", "events", "events_excluded", "n_unknown"]]
