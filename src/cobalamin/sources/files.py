@@ -104,8 +104,9 @@ class FileSource:
         return guard(_reader(file).read(file, chosen, self._encoding), table)
 
     def hashes(self) -> Mapping[str, str]:
-        """File name to SHA-256 of its bytes."""
-        return {file.name: file_hash(file) for file in map(self._file, self._files)}
+        """File name to SHA-256 of its bytes, the marker of a simulation included."""
+        marker = [] if self._marker is None else [self._marker]
+        return {file.name: file_hash(file) for file in [*map(self._file, self._files), *marker]}
 
     def truth(self) -> Mapping[str, float]:
         """The effects that made simulated files; empty for real data."""

@@ -92,7 +92,7 @@ class SimulationParameters:
     """
 
     b12_effect: float = 0.0
-    gastritis_hazard_ratio: float = 3.0
+    gastritis_hazard_ratio: float = 3.5
     thyroid_hazard_ratio: float = 1.6
     bmi_hazard_ratio: float = 1.1
     onset_scale_female: float = 1.0

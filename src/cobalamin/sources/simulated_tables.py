@@ -83,7 +83,6 @@ def dates(day: Floats) -> npt.NDArray[np.datetime64]:
 
 
 def _persons(people: People, ids: Texts, seed: int, p: SimulationParameters) -> pd.DataFrame:
-    adult = (people.start - people.birth) >= 15 * 365.25
     missing = p.covariate_missing
     smoking = _labels(SMOKING, people.smoking)
     smoking = np.where(_chance(seed, "refused", len(people), missing / 6), "refused", smoking)
@@ -96,7 +95,7 @@ def _persons(people: People, ids: Texts, seed: int, p: SimulationParameters) -> 
             "education": np.where(
                 _chance(seed, "education unknown", len(people), missing), "unknown", _labels(EDUCATION, people.education)
             ),
-            "smoking": _blank(smoking, _chance(seed, "smoking not asked", len(people), missing) | ~adult),
+            "smoking": _blank(smoking, _chance(seed, "smoking not asked", len(people), missing)),
             "bmi": np.where(_chance(seed, "bmi missing", len(people), 1.5 * missing), np.nan, people.bmi.round(1)),
             "diet": _blank(_labels(DIETS, people.diet), _chance(seed, "diet not asked", len(people), missing)),
             "supplement_use": _blank(

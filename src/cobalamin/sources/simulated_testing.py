@@ -16,7 +16,7 @@ from cobalamin.sources.simulated_people import END, YEAR, Floats, Ints, People, 
 
 YEARS = 15  # 2006 to 2020
 ROUTINE_AGE = (0.0, 15.0, 20.0, 40.0, 55.0, 65.0, 75.0, 90.0)
-ROUTINE_RATE = (0.005, 0.015, 0.04, 0.05, 0.08, 0.12, 0.18, 0.20)  # tests per year, women; men 0.75 of it
+ROUTINE_RATE = (0.006, 0.02, 0.05, 0.065, 0.10, 0.15, 0.22, 0.24)  # tests per year, women; men 0.75 of it
 MALE_TESTING = 0.75
 CARE_SEEKING_SD = 0.5  # log rate, between persons
 
