@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -70,9 +69,7 @@ def simulate_to_folder(
     except OSError as error:
         if isinstance(error, SourceError):
             raise
-        raise SourceError(
-            f"folder '{folder}' cannot be written ({error.strerror}): choose another, or free space and permission."
-        ) from error
+        raise SourceError(f"folder '{folder}' cannot be written ({error.strerror}): choose another one, or make room.") from error
 
 
 def _facts(source: SimulatedSource) -> dict[str, object]:
@@ -99,7 +96,7 @@ def _prepare(target: Path, tables: tuple[str, ...]) -> None:
 def _replace(path: Path, content: bytes) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(content)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _write(path: Path, frame: pd.DataFrame) -> Path:
@@ -109,7 +106,7 @@ def _write(path: Path, frame: pd.DataFrame) -> Path:
             _as_text(frame).to_csv(partial, index=False, lineterminator="\n", date_format="%Y-%m-%d", encoding="utf-8")
         else:
             frame.to_parquet(partial, engine="pyarrow", index=False, compression="zstd")
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

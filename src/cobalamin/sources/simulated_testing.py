@@ -134,4 +134,4 @@ def _recognised(people: People, workup: Floats, who: Ints, day: Floats) -> Float
     by_test = np.full(len(people), np.inf)
     after = (day >= people.gastritis[who]) & people.gastritis_found[who]
     np.minimum.at(by_test, who[after], day[after])
-    return np.minimum(by_test, workup)
+    return np.asarray(np.minimum(by_test, workup), dtype=np.float64)
