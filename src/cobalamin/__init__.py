@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from cobalamin.core.estimates import Estimates
     from cobalamin.design.cohort import Cohort, build_cohort
     from cobalamin.design.design import Design
-    from cobalamin.dictionary.check import FailureReport, check
+    from cobalamin.dictionary.check import check
     from cobalamin.dictionary.dictionary import Dictionary, load_dictionary
+    from cobalamin.dictionary.failure_report import FailureReport
     from cobalamin.models.cox import cox
-    from cobalamin.models.curves import Curves, survival_curve
+    from cobalamin.models.curve_set import Curves
+    from cobalamin.models.curves import survival_curve
     from cobalamin.models.describe import histogram, table1
     from cobalamin.models.fit import Fit
     from cobalamin.models.regression import logistic
@@ -34,10 +36,12 @@ _ROOMS = {
     "core.estimates": ("Estimates",),
     "design.cohort": ("Cohort", "build_cohort"),
     "design.design": ("Design",),
-    "dictionary.check": ("FailureReport", "check"),
+    "dictionary.check": ("check",),
     "dictionary.dictionary": ("Dictionary", "load_dictionary"),
+    "dictionary.failure_report": ("FailureReport",),
     "models.cox": ("cox",),
-    "models.curves": ("Curves", "survival_curve"),
+    "models.curve_set": ("Curves",),
+    "models.curves": ("survival_curve",),
     "models.describe": ("histogram", "table1"),
     "models.fit": ("Fit",),
     "models.regression": ("logistic",),

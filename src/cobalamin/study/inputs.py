@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from cobalamin.core.errors import DataError, SourceError
-from cobalamin.dictionary.check import FailureReport, check
+from cobalamin.dictionary.check import check
+from cobalamin.dictionary.failure_report import FailureReport
 from cobalamin.dictionary.dictionary import Dictionary, load_dictionary
 from cobalamin.sources.source import Source, open_source
 from cobalamin.study.protocol import Protocol, SourceSection, source_path
@@ -120,7 +122,8 @@ def open_protocol_source(protocol: Protocol, folder: Path) -> Source:
     if section.kind == "simulated":
         from cobalamin.sources.simulated import SimulatedSource
 
-        return SimulatedSource(persons=section.persons, seed=protocol.study.seed, **section.parameters)
+        parameters: dict[str, Any] = dict(section.parameters)
+        return SimulatedSource(persons=section.persons, seed=protocol.study.seed, **parameters)
     path = source_path(section, folder)
     if not path.exists():
         raise SourceError(_absent(section, path))

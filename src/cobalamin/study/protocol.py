@@ -29,7 +29,7 @@ class StudySection(Section):
     question: str
     seed: int = 0
     notices: tuple[str, ...] = ()
-    limitations: tuple[str, ...] = ()
+    limitations: dict[str, str] = {}
 
 
 class SourceSection(Section):
@@ -54,15 +54,6 @@ class DictionarySection(Section):
     invalid_rows: Literal["stop", "exclude"] = "stop"
 
 
-class SurveySection(Section):
-    """Columns of a complex survey design."""
-
-    strata: str
-    psu: str
-    weights: str
-    domain: bool = True
-
-
 class ModelSection(Section):
     """One model: its formula in columns of the cohort, and how it differs from the design."""
 
@@ -71,7 +62,6 @@ class ModelSection(Section):
     kind: Literal["cox", "logistic"]
     role: Literal["primary", "secondary", "sensitivity"] = "secondary"
     formula: str
-    outcome: str | None = None
     show: tuple[str, ...] = ()
     lag_years: float | None = Field(default=None, ge=0)
     restrict: str | None = None
@@ -79,8 +69,15 @@ class ModelSection(Section):
     strata: tuple[str, ...] = ()
     cluster: str | None = None
     ties: Literal["efron", "breslow"] = "efron"
-    adjusted_for: str = ""
-    estimates_truth: bool = True
+    adjusted_for: tuple[str, ...] = ()
+    note: str = ""
+
+
+class CutOffLine(Section):
+    """A clinical cut-off drawn in the distribution."""
+
+    value: float
+    label: str
 
 
 class DistributionSection(Section):
@@ -89,7 +86,15 @@ class DistributionSection(Section):
     variable: str
     by: str | None = None
     log: bool = True
-    reference_lines: tuple[float, ...] = ()
+    unit: str = ""
+    lines: tuple[CutOffLine, ...] = ()
+
+
+class CurvesSection(Section):
+    """Survival curves by group; ``start`` conditions on being event-free then (attained age)."""
+
+    by: str
+    start: float | None = None
 
 
 class ReportSection(Section):
@@ -97,10 +102,16 @@ class ReportSection(Section):
 
     table1: tuple[str, ...] = ()
     table1_by: str | None = None
-    curves_by: str | None = None
-    curves_lag_years: float | None = None
+    curves: CurvesSection | None = None
     distribution: DistributionSection | None = None
+    everyone: str = ""
+    group: str = ""
+    outcome: str = "the outcome"
+    event: str = "Events"
+    concerns_ls: bool = True
     labels: dict[str, str] = {}
+    levels: dict[str, str] = {}
+    truth: dict[str, str] = {}
     formats: tuple[Literal["html"], ...] = ("html",)
 
 
@@ -116,7 +127,7 @@ class Protocol(Section):
 
     Attributes
     ----------
-    study, source, dictionary, design, survey, models, report, disclosure
+    study, source, dictionary, design, model, report, disclosure
         The sections of the TOML file; ``[[model]]`` may be repeated.
     """
 
@@ -125,7 +136,6 @@ class Protocol(Section):
     dictionary: DictionarySection
     design: dict[str, Any]
     model: tuple[ModelSection, ...]
-    survey: SurveySection | None = None
     report: ReportSection = ReportSection()
     disclosure: DisclosureSection = DisclosureSection()
 
@@ -250,10 +260,10 @@ def _refuse_contradictions(protocol: Protocol, name: str) -> None:
     if not any(m.role == "primary" for m in protocol.model):
         raise ProtocolError(f'{name}: no model has role = "primary". Say before you look which answer counts.')
     needs_survey = [m.name for m in protocol.model if m.survey]
-    if needs_survey and protocol.survey is None:
-        raise ProtocolError(f"{name}: model '{needs_survey[0]}' has survey = true, but there is no [survey] section.")
-    no_outcome = [m.name for m in protocol.model if m.kind == "logistic" and m.outcome is None]
-    if no_outcome:
-        raise ProtocolError(f"{name}: model '{no_outcome[0]}' is logistic and names no outcome column.")
+    if needs_survey and "survey" not in protocol.design:
+        raise ProtocolError(f"{name}: model '{needs_survey[0]}' has survey = true, but there is no [design.survey] section.")
+    one_sided = [m.name for m in protocol.model if m.kind == "logistic" and "~" not in m.formula]
+    if one_sided:
+        raise ProtocolError(f"{name}: model '{one_sided[0]}' is logistic: write its formula as 'outcome ~ terms'.")
     if protocol.source.kind == "files" and not (protocol.source.path or protocol.source.path_variable):
         raise ProtocolError(f"{name}: [source] kind = 'files' needs a path or a path_variable.")

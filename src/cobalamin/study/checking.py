@@ -1,0 +1,61 @@
+"""Checking from the command line: a study, or any data path against any dictionary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cobalamin.core.errors import DictionaryError
+from cobalamin.dictionary.check import check
+from cobalamin.dictionary.dictionary import load_dictionary
+from cobalamin.dictionary.failure_report import FailureReport
+from cobalamin.sources.source import open_source
+from cobalamin.study.inputs import open_protocol_source
+from cobalamin.study.study import load_study
+
+
+def check_path(path: Path, dictionary: Path | None) -> FailureReport:
+    """Check a study folder's tables, or a data path against a dictionary.
+
+    Parameters
+    ----------
+    path : Path
+        Study folder (with ``protocol.toml``), data file, or folder of data files.
+    dictionary : Path, optional
+        Dictionary; the protocol's when a study is checked.
+
+    Returns
+    -------
+    FailureReport
+        Every failure.
+
+    Raises
+    ------
+    DictionaryError
+        A data path without a dictionary.
+    """
+    if (path / "protocol.toml").is_file() and dictionary is None:
+        study = load_study(path)
+        known = load_dictionary((study.folder / study.protocol.dictionary.path).resolve())
+        source = open_protocol_source(study.protocol, study.folder)
+        return check(source, known, tables=[t for t in known.tables if t in source.tables])
+    if dictionary is None:
+        raise DictionaryError(f"'{path.name}' is not a study folder: say which dictionary to check it against (--dictionary FOLDER).")
+    return check(open_source(path), load_dictionary(dictionary))
+
+
+def failures_csv(report: FailureReport) -> bytes:
+    """Write the failures as CSV.
+
+    Parameters
+    ----------
+    report : FailureReport
+        The check.
+
+    Returns
+    -------
+    bytes
+        One row per broken rule; row keys are joined by blanks. Cells that a spreadsheet would run are quoted.
+    """
+    frame = report.failures.assign(rows=[" ".join(keys) for keys in report.failures["rows"]])
+    safe = frame.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell)
+    return str(safe.to_csv(index=False, lineterminator="\n")).encode("utf-8")

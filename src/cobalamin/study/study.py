@@ -1,0 +1,104 @@
+"""A study is a folder: its protocol, and what is done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cobalamin.core.errors import ProtocolError
+from cobalamin.design.cohort import Cohort, build_cohort
+from cobalamin.release.lock import lock_results
+from cobalamin.release.store import write_results
+from cobalamin.study.console import Progress, silent
+from cobalamin.study.inputs import Inputs, read_inputs
+from cobalamin.study.pipeline import compute
+from cobalamin.study.protocol import Protocol, load_protocol
+from cobalamin.study.results import Results
+from cobalamin.study.variants import read_design
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder with its checked protocol.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds ``protocol.toml``; results go to ``results/`` in it.
+    protocol : Protocol
+        The checked protocol.
+    """
+
+    folder: Path
+    protocol: Protocol
+
+    def inputs(self) -> Inputs:
+        """Read and check the tables.
+
+        Returns
+        -------
+        Inputs
+            Source, dictionary, and the report with the valid tables.
+        """
+        return read_inputs(self.protocol, self.folder)
+
+    def cohort(self) -> Cohort:
+        """Build the study's cohort.
+
+        Returns
+        -------
+        Cohort
+            One row per person, with the account of everyone who is not in it. Person-level: it stays in memory.
+        """
+        inputs = self.inputs()
+        return build_cohort(inputs.report.valid, read_design(self.protocol, inputs.dictionary))
+
+    def run(self, *, progress: Progress = silent) -> Results:
+        """Carry out the protocol and write ``results/`` all or nothing.
+
+        Parameters
+        ----------
+        progress : callable of str, optional
+            Told what begins.
+
+        Returns
+        -------
+        Results
+            Protected results.
+
+        Raises
+        ------
+        StoreError
+            The results folder cannot be written (found out before anything is computed), or another run is in it.
+        CobalaminError
+            As the steps raise them; earlier results stay as they were.
+        """
+        target = self.folder / "results"
+        with lock_results(target) as lock:
+            computed = compute(self.protocol, self.folder, progress)
+            write_results(target, computed.files, computed.manifest, lock=lock)
+        return Results(computed.disclosed.estimates, computed.facts, computed.disclosed.decisions, target)
+
+
+def load_study(folder: str | Path) -> Study:
+    """Load a study folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder with a ``protocol.toml``.
+
+    Returns
+    -------
+    Study
+        Nothing is read yet but the protocol.
+
+    Raises
+    ------
+    ProtocolError
+        No folder, no protocol, or a protocol with faults (all are listed).
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise ProtocolError(f"'{path.name}' is not a folder. Give the study folder, the one that holds protocol.toml.")
+    return Study(path.resolve(), load_protocol(path / "protocol.toml"))

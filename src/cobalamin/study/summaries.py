@@ -1,0 +1,85 @@
+"""The descriptive part of a run: Table 1, the exposure's distribution, curves, and the truth of a simulation, as Estimates."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+
+from cobalamin.core.errors import CobalaminWarning, ProtocolError, did_you_mean
+from cobalamin.core.estimates import Estimates
+from cobalamin.design.cohort import Cohort
+from cobalamin.models.curves import survival_curve
+from cobalamin.models.describe import histogram, table1
+from cobalamin.study.fitting import OUTCOME, model_frame
+from cobalamin.study.protocol import ReportSection
+
+
+def describe_cohort(cohort: Cohort, report: ReportSection) -> Estimates:
+    """Describe the people of a cohort as the protocol asks.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The study's own cohort.
+    report : ReportSection
+        What to describe.
+
+    Returns
+    -------
+    Estimates
+        Rows of Table 1, of the distribution and of the curves; parts not asked for are absent.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CobalaminWarning)  # they stand on the rows
+        return Estimates.concat([_table1(cohort, report), _distribution(cohort, report), _curves(cohort, report)])
+
+
+def truth_rows(truth: Mapping[str, float], wanted: Mapping[str, str]) -> Estimates:
+    """Return the effects that made simulated data, beside which the estimates stand.
+
+    Parameters
+    ----------
+    truth : mapping of str to float
+        From the source; empty for real data.
+    wanted : mapping of str to str
+        Term of a model -> name of its log hazard ratio in ``truth``.
+
+    Returns
+    -------
+    Estimates
+        One row per term.
+
+    Raises
+    ------
+    ProtocolError
+        A name that the simulation does not have.
+    """
+    rows = []
+    for term, name in wanted.items() if truth else ():
+        if name not in truth:
+            raise ProtocolError(f"[report.truth] the simulation has no '{name}'.{did_you_mean(name, truth)}")
+        rows.append({"term": term, "measure": "hazard ratio", "value": math.exp(truth[name])})
+    return Estimates.from_rows(rows, analysis="truth", context="diagnostic")
+
+
+def _table1(cohort: Cohort, report: ReportSection) -> Estimates:
+    if not report.table1:
+        return Estimates.from_rows([])
+    return table1(model_frame(cohort), by=report.table1_by, variables=list(report.table1), event=OUTCOME, person_time="person_time")
+
+
+def _distribution(cohort: Cohort, report: ReportSection) -> Estimates:
+    spec = report.distribution
+    if spec is None:
+        return Estimates.from_rows([])
+    return histogram(cohort.data, spec.variable, by=spec.by, log=spec.log, unit=spec.unit, bins=30)
+
+
+def _curves(cohort: Cohort, report: ReportSection) -> Estimates:
+    spec = report.curves
+    if spec is None:
+        return Estimates.from_rows([])
+    data = model_frame(cohort)
+    curves = survival_curve(data, exit="exit", event=OUTCOME, entry="entry", by=spec.by, start=spec.start, unit=cohort.unit)
+    return curves.estimates(outcome=cohort.design.outcome.name)

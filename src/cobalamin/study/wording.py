@@ -1,0 +1,131 @@
+"""What the report says beside the numbers: texts and labels from the protocol, the dictionary and the design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cobalamin.design.cohort import Cohort
+from cobalamin.design.design import Design
+from cobalamin.release.policy import Policy
+from cobalamin.report.facts import CutOff, Limitation, ModelFacts, StudyFacts
+from cobalamin.study.fitting import OUTCOME
+from cobalamin.study.inputs import Inputs
+from cobalamin.study.protocol import ModelSection, Protocol
+
+MISSING_SENTENCE = (
+    "Each model used the people with complete data on its own columns; how many were left out stands with its results. "
+    "Missing values were not imputed."
+)
+
+
+def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Policy, provenance: Mapping[str, object]) -> StudyFacts:
+    """Put together the texts of a report.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Title, question, models, labels, limitations.
+    inputs : Inputs
+        Dictionary (labels) and source (simulated or not).
+    cohort : Cohort
+        The study's own cohort (design, unit).
+    policy : Policy
+        The disclosure rules applied.
+    provenance : mapping
+        The manifest's record of inputs and versions.
+
+    Returns
+    -------
+    StudyFacts
+        No number of the results and no person.
+    """
+    section, design = protocol.report, cohort.design
+    return StudyFacts(
+        title=protocol.study.title,
+        question=protocol.study.question,
+        simulated=inputs.source.simulated,
+        outcome=section.outcome,
+        event=section.event,
+        time_unit=design.unit,
+        time_scale=_time_scale(design),
+        group=section.group,
+        labels=_labels(inputs, design) | {OUTCOME: section.outcome} | dict(section.labels),
+        levels=section.levels,
+        design=(*(text for text in design.describe().values() if text), MISSING_SENTENCE),
+        models=tuple(_model_facts(m, design) for m in protocol.model),
+        limitations=tuple(Limitation(code, text) for code, text in protocol.study.limitations.items()),
+        disclosure=_disclosure(policy),
+        notices=protocol.study.notices,
+        cutoffs=_cutoffs(protocol),
+        concerns_ls=section.concerns_ls,
+        provenance=_texts(provenance),
+    )
+
+
+def outcome_of(model: ModelSection, design: Design) -> str:
+    """Return what stands in ``Estimates.outcome`` for a model.
+
+    Parameters
+    ----------
+    model : ModelSection
+        A model of the protocol.
+    design : Design
+        The study's design.
+
+    Returns
+    -------
+    str
+        The outcome's name (Cox) or the left side of the formula (logistic).
+    """
+    return design.outcome.name if model.kind == "cox" else model.formula.split("~")[0].strip()
+
+
+def _model_facts(model: ModelSection, design: Design) -> ModelFacts:
+    return ModelFacts(
+        name=model.name,
+        label=model.label,
+        role=model.role,
+        kind=model.kind,
+        formula=model.formula,
+        adjustments=model.adjusted_for,
+        exposures=model.show,
+        outcome=outcome_of(model, design),
+        survey=model.survey,
+        lag=model.lag_years or 0.0,
+        note=model.note,
+    )
+
+
+def _labels(inputs: Inputs, design: Design) -> dict[str, str]:
+    """Labels of the dictionary under the names of the cohort, then those of the design."""
+    known = dict(inputs.dictionary.labels())
+    carried = {part.name: known[part.column] for part in (*design.covariates, *design.exposures) if part.column in known}
+    return known | carried | {name: text for name, text in design.labels().items() if text}
+
+
+def _time_scale(design: Design) -> str:
+    return f"Attained age ({design.unit})" if design.time_scale == "attained-age" else f"{design.unit.capitalize()} of follow-up"
+
+
+def _cutoffs(protocol: Protocol) -> tuple[CutOff, ...]:
+    spec = protocol.report.distribution
+    return () if spec is None else tuple(CutOff(spec.variable, line.value, line.label) for line in spec.lines)
+
+
+def _disclosure(policy: Policy) -> str:
+    if not policy.active:
+        return "No disclosure control was applied (preset none): these numbers are for use inside the data holder's rules only."
+    small = policy.words.replace("<=", "up to").replace("<", "below")
+    rounded = f" Shown counts are rounded to {policy.round_base}." if policy.round_base else ""
+    return (
+        f"Disclosure control: preset {policy.name}; counts {small} are small and hidden, "
+        f"with further numbers where a hidden one could be computed.{rounded} Curves are drawn on a grid, not at each person's event."
+    )
+
+
+def _texts(provenance: Mapping[str, object]) -> dict[str, str | Mapping[str, str]]:
+    return {
+        key: {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else str(value)
+        for key, value in provenance.items()
+        if value is not None and value != {}
+    }
