@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import CobalaminError, DataError, FormulaError, list_names
+from cobalamin.core.errors import CobalaminError, DataError, FormulaError
 from cobalamin.models.transforms import formula_functions
 
 Floats = npt.NDArray[np.float64]
@@ -49,13 +49,15 @@ class Coding:
     Attributes
     ----------
     spec : object
-        formulaic's model specification with the state of every transform.
+        formulaic's model specification with the state of every transform; None for plain columns, which need none.
     categories : mapping of str to tuple
         Levels of each categorical column of the data, reference first.
     intercept : bool
         Whether the matrix keeps the intercept column.
     columns : tuple of Column
         The columns in order.
+    levels : mapping of str to tuple of str
+        Levels of each factor as written in the formula, reference first.
     aliases : mapping of str to str
         Identifiers that stand for column names in the terms.
     """
@@ -64,79 +66,8 @@ class Coding:
     categories: Mapping[str, tuple[Any, ...]]
     intercept: bool
     columns: tuple[Column, ...]
+    levels: Mapping[str, tuple[str, ...]]
     aliases: Mapping[str, str]
-
-
-def prepare_columns(data: pd.DataFrame, names: Sequence[str], categories: Mapping[str, tuple[Any, ...]] | None = None) -> pd.DataFrame:
-    """Return the named columns as numbers or Categoricals only.
-
-    Parameters
-    ----------
-    data : DataFrame
-        Rows without missing values in ``names``.
-    names : sequence of str
-        Columns to take.
-    categories : mapping of str to tuple, optional
-        Levels to hold to (replay); a value outside them is refused.
-
-    Returns
-    -------
-    DataFrame
-        Numbers as float64; text, booleans and Categoricals as Categorical with the reference first and no unused level.
-
-    Raises
-    ------
-    DataError
-        Dates, mixed types, infinite numbers, or a level that the coding does not know.
-
-    Examples
-    --------
-    >>> prepare_columns(pd.DataFrame({"s": ["b", "a"]}), ["s"])["s"].cat.categories.tolist()
-    ['a', 'b']
-    """
-    known = categories or {}
-    ready = {name: _prepare(data[name], name, known.get(name), replay=categories is not None) for name in names}
-    return pd.DataFrame(ready, index=pd.RangeIndex(len(data)), copy=False)
-
-
-def _prepare(column: pd.Series[Any], name: str, levels: tuple[Any, ...] | None, *, replay: bool) -> Any:
-    kind = column.dtype
-    is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
-    if replay and is_number != (levels is None):
-        wanted = "numbers" if levels is None else f"the levels {list_names(levels)}"
-        raise DataError(f"{name}: expected {wanted} as when the model was fitted; got {kind}.")
-    if is_number:
-        return _numbers(column, name)
-    if levels is not None:
-        return _known_levels(column, name, levels)
-    if isinstance(kind, pd.CategoricalDtype):
-        return pd.Categorical(column).remove_unused_categories()
-    if pd.api.types.is_bool_dtype(kind):
-        return pd.Categorical(column.astype(bool), categories=[False, True]).remove_unused_categories()
-    if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
-        raise DataError(f"{name}: a column of dates cannot be a covariate; derive a number (years since a date) first.")
-    try:
-        return pd.Categorical(column, categories=sorted(column.unique()))
-    except TypeError:
-        raise DataError(f"{name}: holds values of mixed types; make it a number, text or Categorical first.") from None
-
-
-def _numbers(column: pd.Series[Any], name: str) -> Floats:
-    values = column.to_numpy(dtype=np.float64)
-    # a sum is infinite or NaN only if a value is (or overflows): the exact count is made in that rare case
-    if not np.isfinite(values.sum()):
-        infinite = int(np.isinf(values).sum())
-        if infinite:
-            raise DataError(f"{name}: {infinite} of {len(values)} values are infinite; mend or leave out these rows.")
-    return values
-
-
-def _known_levels(column: pd.Series[Any], name: str, levels: tuple[Any, ...]) -> pd.Categorical:
-    coded = pd.Categorical(column, categories=list(levels))
-    unseen = int((coded.codes < 0).sum())
-    if unseen:
-        raise DataError(f"{name}: {unseen} of {len(coded)} rows have a level the model has not seen; it knows {list_names(levels)}.")
-    return coded
 
 
 def encode(terms: str, frame: pd.DataFrame, *, intercept: bool, aliases: Mapping[str, str] = MappingProxyType({})) -> tuple[Floats, Coding]:
@@ -170,14 +101,72 @@ def encode(terms: str, frame: pd.DataFrame, *, intercept: bool, aliases: Mapping
     from formulaic.parser import DefaultFormulaParser
 
     parsed = SimpleFormula(DefaultFormulaParser(feature_flags=set()).get_terms(terms), _ordering="degree")
-    spec = ModelSpec(formula=parsed, na_action="raise", output="numpy")
     standing = {alias: name for alias, name in aliases.items() if alias in terms}
-    x, spec = _materialize(spec, frame, standing)
-    columns = _describe_columns(spec, standing)
-    categories = {str(n): tuple(frame[n].cat.categories) for n in frame.columns if isinstance(frame[n].dtype, pd.CategoricalDtype)}
-    keep = [i for i, c in enumerate(columns) if intercept or c.name != "Intercept"]
-    coding = Coding(spec, categories, intercept, tuple(columns[i] for i in keep), standing)
-    return (x if len(keep) == len(columns) else np.ascontiguousarray(x[:, keep])), coding
+    made, spec = _materialize(ModelSpec(formula=parsed, na_action="raise", output="pandas"), frame, standing)
+    levels, described = _describe_columns(spec, standing)
+    keep = [j for j, c in enumerate(described) if intercept or c.name != "Intercept"]
+    x = _by_column([made.iloc[:, j].to_numpy() for j in keep], len(frame))
+    return x, Coding(spec, _categories(frame), intercept, tuple(described[j] for j in keep), levels, standing)
+
+
+def encode_columns(names: Sequence[str], frame: pd.DataFrame, *, intercept: bool) -> tuple[Floats, Coding]:
+    """Code plain columns as `encode` does, without a formula engine: numbers as they are, an indicator per level but the first.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns in the order of the formula.
+    frame : DataFrame
+        From `prepare_columns`.
+    intercept : bool
+        Add the intercept column.
+
+    Returns
+    -------
+    x : ndarray, shape (n, p)
+        The columns.
+    coding : Coding
+        How to do it again.
+
+    Examples
+    --------
+    >>> from cobalamin.models.columns import prepare_columns
+    >>> frame = prepare_columns(pd.DataFrame({"s": ["b", "a"], "x": [1, 2]}), ["s", "x"])
+    >>> encode_columns(["s", "x"], frame, intercept=False)[0].tolist()
+    [[1.0, 1.0], [0.0, 2.0]]
+    """
+    described = [Column("Intercept", "Intercept")] if intercept else []
+    levels: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            own = levels[name] = tuple(str(v) for v in frame[name].cat.categories)
+            described += [Column(f"{name}[T.{v}]", name, v, own[0], True) for v in own[1:]]
+        else:
+            described.append(Column(name, name))
+    return _plain_columns(names, frame, intercept), Coding(None, _categories(frame), intercept, tuple(described), levels, {})
+
+
+def _plain_columns(names: Sequence[str], frame: pd.DataFrame, intercept: bool) -> Floats:
+    columns = [np.ones(len(frame))] if intercept else []
+    for name in names:
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            codes = frame[name].cat.codes.to_numpy()
+            columns += [codes == k for k in range(1, len(frame[name].cat.categories))]
+        else:
+            columns.append(frame[name].to_numpy())
+    return _by_column(columns, len(frame))
+
+
+def _by_column(columns: Sequence[npt.NDArray[Any]], n: int) -> Floats:
+    """Put columns side by side, each contiguous in memory: the models read by column."""
+    held = np.empty((len(columns), n))
+    for j, column in enumerate(columns):
+        held[j] = column
+    return held.T
+
+
+def _categories(frame: pd.DataFrame) -> dict[str, tuple[Any, ...]]:
+    return {str(n): tuple(frame[n].cat.categories) for n in frame.columns if isinstance(frame[n].dtype, pd.CategoricalDtype)}
 
 
 def replay(coding: Coding, frame: pd.DataFrame) -> Floats:
@@ -200,12 +189,15 @@ def replay(coding: Coding, frame: pd.DataFrame) -> Floats:
     DataError
         A level that was not in the fit.
     """
-    x, _ = _materialize(coding.spec, frame, coding.aliases)
-    drop = 0 if coding.intercept or len(coding.columns) == x.shape[1] else 1
-    return x[:, drop:]
+    if coding.spec is None:
+        names = dict.fromkeys(c.variable for c in coding.columns if c.name != "Intercept")
+        return _plain_columns(list(names), frame, coding.intercept)
+    made, _ = _materialize(coding.spec, frame, coding.aliases)
+    drop = made.shape[1] - len(coding.columns)
+    return _by_column([made.iloc[:, j].to_numpy() for j in range(drop, made.shape[1])], len(frame))
 
 
-def _materialize(spec: Any, frame: pd.DataFrame, aliases: Mapping[str, str]) -> tuple[Floats, Any]:
+def _materialize(spec: Any, frame: pd.DataFrame, aliases: Mapping[str, str]) -> tuple[pd.DataFrame, Any]:
     from formulaic.errors import FormulaicError
 
     frame = frame.assign(**{alias: frame[name] for alias, name in aliases.items()}) if aliases else frame
@@ -222,20 +214,20 @@ def _materialize(spec: Any, frame: pd.DataFrame, aliases: Mapping[str, str]) -> 
             factor = str(error).split("`")[1]
             raise DataError(f"{factor}: not a number in some of {len(frame)} rows; a logarithm or root of a negative value?") from None
         raise FormulaError(f"formula: {str(error).splitlines()[0]}") from None
-    return np.asarray(made.__wrapped__ if hasattr(made, "__wrapped__") else made, dtype=np.float64), made.model_spec
+    return made.__wrapped__, made.model_spec
 
 
-def _describe_columns(spec: Any, aliases: Mapping[str, str]) -> list[Column]:
+def _describe_columns(spec: Any, aliases: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]], list[Column]]:
     def written(text: Any) -> str:
         for alias, name in aliases.items():
             text = str(text).replace(alias, f"`{name}`")
         return str(text)
 
-    levels = {written(factor): [str(v) for v in state.levels] for factor, state in spec.factor_contrasts.items()}
-    return [_describe(written(name), [written(f) for f in s.term.factors], levels) for s in spec.structure for name in s.columns]
+    levels = {written(factor): tuple(str(v) for v in state.levels) for factor, state in spec.factor_contrasts.items()}
+    return levels, [_describe(written(name), [written(f) for f in s.term.factors], levels) for s in spec.structure for name in s.columns]
 
 
-def _describe(name: str, factors: list[str], levels: Mapping[str, list[str]]) -> Column:
+def _describe(name: str, factors: list[str], levels: Mapping[str, tuple[str, ...]]) -> Column:
     """Find which level of which factor a column stands for; columns of a spline stand for themselves."""
     coded = [f for f in factors if f in levels]
     if not coded or any(f"{f}[" in name for f in factors if f not in levels):
@@ -245,5 +237,5 @@ def _describe(name: str, factors: list[str], levels: Mapping[str, list[str]]) ->
     return Column(name, ":".join(factors), " & ".join(hits), reference, len(coded) == len(factors))
 
 
-def _level_in(name: str, factor: str, levels: list[str]) -> str | None:
+def _level_in(name: str, factor: str, levels: tuple[str, ...]) -> str | None:
     return next((v for v in levels if f"{factor}[T.{v}]" in name or f"{factor}[{v}]" in name), None)

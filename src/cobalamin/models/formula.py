@@ -99,20 +99,29 @@ def parse_formula(formula: str, columns: Iterable[str]) -> ParsedFormula:
         raise FormulaError("formula: got nothing; expected terms such as 'age + C(smoking)'.")
     if len(formula) > MAX_LENGTH:
         raise FormulaError(f"formula: {len(formula)} characters; at most {MAX_LENGTH} are allowed.")
+    names = [str(c) for c in columns]
+    plain = _plain_columns(formula, names)
+    if plain is not None:
+        return ParsedFormula(formula.strip(), "", " + ".join(plain), plain, (), True, True, {})
     tokens = _tokens(formula)
     response, terms = _split(tokens, formula)
-    names = [str(c) for c in columns]
     used = _check_factors(terms, names)
     response_used = _check_factors(response, names)
     _refuse_shadowed(used + response_used, terms + response)
     aliases = {f"_column_{i}_": name for i, name in enumerate(dict.fromkeys(used + response_used))}
     intercept = _check_terms(_text(terms, aliases))
-    simple = all(kind == "name" or text == "+" for text, kind in terms)
+    simple = intercept and all(kind == "name" or (text == "+" and kind == "operator") for text, kind in terms)
     sides = _text(response, aliases), _text(terms, aliases)
     return ParsedFormula(formula.strip(), *sides, used, response_used, intercept, simple, aliases)
 
 
 Token = tuple[str, str]
+
+
+def _plain_columns(formula: str, names: list[str]) -> tuple[str, ...] | None:
+    """Return the columns of a formula that is nothing but known columns joined by plus signs, else None."""
+    parts = tuple(dict.fromkeys(part.strip() for part in formula.strip().removeprefix("~").split("+")))
+    return parts if all(part.isidentifier() for part in parts) and set(parts) <= set(names) else None
 
 
 def _tokens(formula: str) -> list[Token]:

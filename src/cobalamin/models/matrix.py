@@ -15,7 +15,8 @@ from cobalamin.core.errors import (
     MissingValuesError,
     list_names,
 )
-from cobalamin.models.coding import Coding, Column, encode, prepare_columns, replay
+from cobalamin.models.coding import Coding, Column, encode, encode_columns, replay
+from cobalamin.models.columns import prepare_columns
 from cobalamin.models.formula import ParsedFormula, parse_formula
 from cobalamin.models.rows import Missing, complete_rows, counted, report_missing, require_columns
 
@@ -199,7 +200,10 @@ def build_matrix(
     rows = data if kept.all() else data.loc[kept]
     notes = _unused_levels(rows, parsed.variables)
     frame = prepare_columns(rows, parsed.variables)
-    x, coding = encode(_terms(parsed, intercept), frame, intercept=intercept, aliases=parsed.aliases)
+    if parsed.simple:
+        x, coding = encode_columns(parsed.variables, frame, intercept=intercept)
+    else:
+        x, coding = encode(_terms(parsed, intercept), frame, intercept=intercept, aliases=parsed.aliases)
     _check_levels(coding)
     _check_finite(x, coding)
     y, levels = _response(parsed, rows) if response else (None, ())
@@ -242,16 +246,16 @@ def _unused_levels(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_levels(coding: Coding) -> None:
-    for factor, state in coding.spec.factor_contrasts.items():
-        if len(state.levels) < 2:
+    for factor, levels in coding.levels.items():
+        if len(levels) < 2:
             raise DataError(
-                f"{factor}: has one level only ({state.levels[0]}) in the rows used; a factor needs two."
+                f"{factor}: has one level only ({levels[0]}) in the rows used; a factor needs two."
                 " Leave it out, or look at the missing rows."
             )
 
 
 def _check_finite(x: Floats, coding: Coding) -> None:
-    if np.isfinite(x.sum()):
+    if all(np.isfinite(x[:, j].sum()) for j in range(x.shape[1])):
         return
     for j, column in enumerate(coding.columns):
         bad = int((~np.isfinite(x[:, j])).sum())

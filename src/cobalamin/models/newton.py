@@ -17,8 +17,10 @@ Evaluate = Callable[[Floats], Evaluation]
 
 # share of a column's information that must be its own; an exact copy leaves about 1e-15
 ALIAS_TOLERANCE = 1e-11
-# squared length of the Newton step in standard errors at which the solution is reached; one more step follows
+# squared length of the Newton step in standard errors at which the solution is reached; one more step follows, and the
+# variance is computed anew unless the step is so short that it cannot change
 DECREMENT = 1e-10
+_NO_CHANGE = 1e-18
 MAX_ITERATIONS = 60
 _MAX_HALVINGS = 40
 
@@ -86,7 +88,10 @@ def maximise(evaluate: Evaluate, start: Floats, first: Evaluation) -> Solution:
     b, value = start, first
     for iteration in range(MAX_ITERATIONS):
         step = newton_step(value)
-        small = float(value.score @ step) <= DECREMENT
+        decrement = float(value.score @ step)
+        if abs(decrement) <= _NO_CHANGE:
+            return Solution(b + step, value, step, iteration, True)
+        small = decrement <= DECREMENT
         b, value, moved = _advance(evaluate, b, value, step)
         if small or not moved:
             last = newton_step(value)

@@ -18,34 +18,6 @@ Ints = npt.NDArray[np.int64]
 BLOCK = 8192
 
 
-def column_moments(x: Floats) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation of each column (1 for a constant column).
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, p)
-        Covariates.
-
-    Returns
-    -------
-    center, scale : ndarray, shape (p,)
-        Mean and standard deviation.
-
-    Examples
-    --------
-    >>> [v.tolist() for v in column_moments(np.array([[1.0], [3.0]]))]
-    [[2.0], [1.0]]
-    """
-    center = x.mean(axis=0)
-    total = np.zeros(x.shape[1])
-    for block in _blocks(len(x)):
-        part = x[block] - center
-        total += np.einsum("ij,ij->j", part, part)
-    scale = np.sqrt(total / max(len(x), 1))
-    flat = scale <= 1e-12 * np.abs(center)
-    return center, np.where(flat | (scale == 0), 1.0, scale)
-
-
 def suffix_sums(values: Floats, starts: Ints) -> Floats:
     """Sum from each event time to the last one of its stratum.
 
@@ -112,17 +84,17 @@ def _blocks(n: int) -> Iterator[slice]:
     return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
 
 
-def gather(x: Floats, rows: Ints, center: Floats, scale: Floats) -> Floats:
-    """Take rows of a matrix, standardise them, and store them by column.
+def gather(x: Floats, rows: Ints, center: Floats) -> Floats:
+    """Take rows of a matrix, centre them, and store them by column.
 
     Parameters
     ----------
     x : ndarray, shape (n, p)
-        Covariates.
+        Covariates; fastest where each column is contiguous.
     rows : ndarray of int, shape (m,)
         Rows in the order wanted.
-    center, scale : ndarray, shape (p,)
-        What to subtract and to divide by.
+    center : ndarray, shape (p,)
+        What to subtract.
 
     Returns
     -------
@@ -131,13 +103,45 @@ def gather(x: Floats, rows: Ints, center: Floats, scale: Floats) -> Floats:
 
     Examples
     --------
-    >>> gather(np.array([[1.0], [3.0]]), np.array([1, 0]), np.array([2.0]), np.array([1.0])).tolist()
+    >>> gather(np.array([[1.0], [3.0]]), np.array([1, 0]), np.array([2.0])).tolist()
     [[1.0, -1.0]]
     """
     z = np.empty((x.shape[1], len(rows)))
-    for block in _blocks(len(rows)):
-        z[:, block] = ((x[rows[block]] - center) / scale).T
+
+    def fill(j: int) -> None:
+        np.take(x[:, j], rows, out=z[j], mode="clip")
+        z[j] -= center[j]
+
+    if z.size < 20 * BLOCK:
+        for j in range(len(z)):
+            fill(j)
+    else:
+        list(_pool().map(fill, range(len(z))))
     return z
+
+
+def column_scale(z: Floats, center: Floats) -> Floats:
+    """Return the root mean square of centred covariates, 1 for one that does not vary.
+
+    Parameters
+    ----------
+    z : ndarray, shape (p, m)
+        Centred covariates by column.
+    center : ndarray, shape (p,)
+        What was subtracted: variation below its rounding error is none.
+
+    Returns
+    -------
+    ndarray, shape (p,)
+        Scale of each covariate.
+
+    Examples
+    --------
+    >>> column_scale(np.array([[3.0, -3.0], [0.0, 0.0]]), np.zeros(2)).tolist()
+    [3.0, 1.0]
+    """
+    scale = np.sqrt(np.array([line @ line for line in z]) / max(z.shape[1], 1))
+    return np.where(scale <= 1e-12 * np.abs(center), 1.0, scale)
 
 
 def column_range(z: Floats) -> tuple[Floats, Floats]:
