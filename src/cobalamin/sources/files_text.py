@@ -51,15 +51,16 @@ def text_layout(path: Path, encoding: str = "utf-8") -> TextLayout:
     Returns
     -------
     TextLayout
-        Tab for ``.tsv``; otherwise whichever of comma, semicolon, tab and bar occurs most in the header, quotes respected.
+        Tab for ``.tsv``; otherwise, of comma, semicolon, tab and bar, the one that occurs as often in the second line as in
+        the first, and if several do or none, the one most frequent in the first. Quoted text does not count.
 
     Raises
     ------
     SourceError
         Not text, another encoding, no header, or columns without a name.
     """
-    header = _first_line(path, encoding)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(header)
+    header, second = _first_lines(path, encoding)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(header, second)
     names = tuple(name.strip() for name in next(csv.reader([header], delimiter=delimiter), []))
     _refuse_bad_header(path, names)
     return TextLayout(delimiter, names)
@@ -123,23 +124,23 @@ def read_text(path: Path, columns: Sequence[str], encoding: str = "utf-8") -> pd
     return frame.set_axis(list(columns), axis=1)
 
 
-def _first_line(path: Path, encoding: str) -> str:
+def _first_lines(path: Path, encoding: str) -> tuple[str, str]:
     with path.open("rb") as handle:
         head = handle.read(HEADER_BYTES)
     if head.startswith(_UTF16):
         raise SourceError(f"'{path.name}' is UTF-16 text: save it as UTF-8 (in a spreadsheet: 'CSV UTF-8').")
     if b"\0" in head:
         raise SourceError(f"'{path.name}' is not text (it holds zero bytes): it may be a spreadsheet or an archive with a wrong ending.")
-    line = re.split(rb"\r\n|\n|\r", head.removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0]
+    first, second = [*re.split(rb"\r\n|\n|\r", head.removeprefix(b"\xef\xbb\xbf"), maxsplit=2), b""][:2]
     try:
-        return line.decode(encoding)
+        return first.decode(encoding), second.decode(encoding, errors="replace")
     except UnicodeDecodeError:
         raise SourceError(_not_utf8(path, 1)) from None
 
 
-def _delimiter(header: str) -> str:
-    outside = re.sub(r'"[^"]*"', "", header)
-    return max(DELIMITERS, key=outside.count)
+def _delimiter(header: str, second: str) -> str:
+    above, below = (re.sub(r'"[^"]*"', "", line) for line in (header, second))
+    return max(DELIMITERS, key=lambda d: (0 < above.count(d) == below.count(d), above.count(d)))
 
 
 def _refuse_bad_header(path: Path, names: Sequence[str]) -> None:
