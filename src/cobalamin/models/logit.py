@@ -99,7 +99,7 @@ def maximum(x: Floats, y: Floats, weight: Floats, *, profile: bool = True) -> So
     beta, used, bread, part_mu, loglik = _in_the_limit(*part, separation)
     infinite = separation.coefficients != 0
     sought = np.flatnonzero(np.isinf(separation.coefficients)) if profile and len(y) <= MOST_PROFILE_ROWS else np.array([], dtype=np.int64)
-    limits = {int(where[j]): profile_limit(*part, int(j), optimum.beta, loglik) for j in sought}
+    limits = {int(where[j]): profile_limit(*part, int(j), optimum, loglik) for j in sought}
     mu = y.copy()
     mu[counted] = part_mu
     coefficients = _spread(np.where(infinite, separation.coefficients, beta), kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError, DesignError, EventCodeError, FitWarning, list_names
 from cobalamin.models.binomial import explained_by, log_likelihood
+from cobalamin.models.coding import Column
 from cobalamin.models.covariance import cluster_codes, expand_matrix, influence, sandwich
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.logit import Solution, maximum
@@ -216,8 +218,14 @@ def _null_log_likelihood(y: Floats, weight: Floats, intercept: bool) -> float:
 
 def _warnings(matrix: Matrix, y: Floats, weight: Floats, found: Solution) -> tuple[tuple[str, ...], dict[str, str]]:
     """Say what needs care; without counts, which would pass by the disclosure rules."""
-    terms = {matrix.names[j]: _term_note(matrix, found, j) for j in map(int, np.flatnonzero(found.aliases | found.separated))}
-    notes = [f"{name}: {text}" for name, text in terms.items()] + empty_cells(matrix, y, weight, found.separated)
+    special = [int(j) for j in np.flatnonzero(found.aliases | found.separated)]
+    cells = empty_cells(matrix, y, weight, found.separated)
+    basic = {matrix.names[j]: _term_note(matrix, found, j) for j in special}
+    terms = {matrix.names[j]: f"{basic[matrix.names[j]]} {_cell_of(matrix.columns[j], cells)}".strip() for j in special}
+    notes = [f"{name}: {text}" for name, text in basic.items()] + list(cells.values())
+    if found.separated.any() and not cells:
+        names = list_names(matrix.names[j] for j in special if found.separated[j] and matrix.names[j] != "Intercept")
+        notes.append(f"No single cell is empty: {names} together tell the outcome exactly in some or all rows.")
     fewer = min(float(y.sum()), float(len(y) - y.sum()))
     parameters = int((~found.aliases).sum()) - int(matrix.formula.intercept)
     if parameters and fewer < FEW_EVENTS * parameters:
@@ -236,7 +244,11 @@ def _term_note(matrix: Matrix, found: Solution, j: int) -> str:
     return f"the coefficient is {'plus' if value > 0 else 'minus'} infinity: the outcome is separated."
 
 
-def empty_cells(matrix: Matrix, y: Floats, weight: Floats, separated: Bools) -> list[str]:
+def _cell_of(column: Column, cells: Mapping[tuple[str, str], str]) -> str:
+    return cells.get((column.variable, column.level)) or cells.get((column.variable, column.reference)) or ""
+
+
+def empty_cells(matrix: Matrix, y: Floats, weight: Floats, separated: Bools) -> dict[tuple[str, str], str]:
     """Name the levels of factors in which the outcome always, or never, happens.
 
     Parameters
@@ -246,25 +258,25 @@ def empty_cells(matrix: Matrix, y: Floats, weight: Floats, separated: Bools) -> 
     y, weight : ndarray, shape (n,)
         Outcomes 0/1 and weights.
     separated : ndarray of bool, shape (p,)
-        Columns with an infinite coefficient.
+        Columns with an infinite coefficient; factors without one are passed over.
 
     Returns
     -------
-    list of str
-        One sentence per empty cell; one general sentence where no single cell is empty.
+    dict of (variable, level) to str
+        One sentence per empty cell.
     """
-    names = [matrix.names[j] for j in np.flatnonzero(separated) if matrix.names[j] != "Intercept"]
-    if not separated.any():
-        return []
-    told = []
+    told = {}
     for factor in matrix.factors:
-        if separated[list(factor.columns)].any():
-            inside = [(matrix.X[:, j] == 1) & (weight > 0) for j in factor.columns]
+        where = list(factor.columns)
+        if separated[where].any():
+            inside = [matrix.X[:, j] == 1 for j in where]
             if factor.reference:
-                inside.insert(0, np.asarray((matrix.X[:, list(factor.columns)] == 0).all(axis=1) & (weight > 0)))
-            told += [_cell(factor, level, y[rows]) for level, rows in zip(factor.levels, inside, strict=True)]
-    found = [text for text in told if text]
-    return found or [f"No single cell is empty: {list_names(names)} together tell the outcome exactly in some or all rows."]
+                inside.insert(0, np.asarray((matrix.X[:, where] == 0).all(axis=1)))
+            told |= {
+                (factor.variable, level): _cell(factor, level, y[rows & (weight > 0)])
+                for level, rows in zip(factor.levels, inside, strict=True)
+            }
+    return {cell: text for cell, text in told.items() if text}
 
 
 def _cell(factor: Factor, level: str, y: Floats) -> str:

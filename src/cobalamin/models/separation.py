@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cobalamin.models.binomial import Optimum, cross_product, log_likelihood, maximize
+from cobalamin.models.binomial import Optimum, cross_product, maximize
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -134,7 +134,9 @@ def _sign(corner: Floats, component: Floats) -> float:
     return float(up) - float(down)
 
 
-def profile_limit(x: Floats, y: Floats, weight: Floats, j: int, beta: Floats, sup: float, *, level: float = 0.95) -> tuple[float, float]:
+def profile_limit(
+    x: Floats, y: Floats, weight: Floats, j: int, reached: Optimum, sup: float, *, level: float = 0.95
+) -> tuple[float, float]:
     """Return the one-sided confidence interval of an infinite coefficient from the profile likelihood.
 
     Parameters
@@ -143,8 +145,8 @@ def profile_limit(x: Floats, y: Floats, weight: Floats, j: int, beta: Floats, su
         Independent covariates (n, p), outcomes, weights > 0.
     j : int
         The coefficient.
-    beta : ndarray, shape (p,)
-        The place that Newton's method reached; ``beta[j]`` far out on the infinite side.
+    reached : Optimum
+        The place that Newton's method reached, far out on the infinite side, and the step with which it went on.
     sup : float
         Supremum of the log-likelihood.
     level : float
@@ -163,20 +165,26 @@ def profile_limit(x: Floats, y: Floats, weight: Floats, j: int, beta: Floats, su
     from scipy.special import chdtri
 
     others = np.delete(np.arange(x.shape[1]), j)
+    along = reached.step[others] / reached.step[j]
     drop = float(chdtri(1, 1 - level)) / 2
+    solved = {float(reached.beta[j]): reached.beta[others]}
 
     def excess(value: float) -> float:
-        offset = value * x[:, j]
-        if not len(others):
-            return log_likelihood(y, offset, weight) - sup + drop
-        start = np.where(np.abs(beta[others]) < 5, beta[others], 0.0)
-        return maximize(x[:, others], y, weight, start=start, offset=offset, limit=40).loglik - sup + drop
+        """Log-likelihood at the best other coefficients, above the level that bounds the interval."""
+        near = min(solved, key=lambda known: abs(known - value))
+        # along the separating direction the rows that overlap keep their linear predictors: a start close to the solution
+        start = solved[near] + (value - near) * along
+        best = maximize(x[:, others], y, weight, start=start, offset=value * x[:, j], limit=40)
+        solved[value] = best.beta
+        return best.loglik - sup + drop
 
-    outer, stride = float(beta[j]), float(np.sign(beta[j])) / float(np.abs(x[:, j]).max())
-    inner = outer - stride
-    for _ in range(40):
-        if excess(inner) < 0:
-            limit = float(brentq(excess, min(inner, outer), max(inner, outer), xtol=1e-9 * abs(stride), rtol=1e-9))
+    here, stride = float(reached.beta[j]), float(np.sign(reached.beta[j])) / float(np.abs(x[:, j]).max())
+    inside = excess(here) >= 0
+    for _ in range(100):
+        # inside the interval walk towards zero, outside it further out, until the bound has been passed
+        there = here - stride if inside else here + stride
+        if (excess(there) >= 0) != inside:
+            limit = float(brentq(excess, min(here, there), max(here, there), xtol=1e-9 * abs(stride), rtol=1e-9))
             return (limit, np.inf) if stride > 0 else (-np.inf, limit)
-        outer, inner, stride = inner, inner - 2 * stride, 2 * stride
+        here, stride = there, 1.2 * stride
     return np.nan, np.nan
