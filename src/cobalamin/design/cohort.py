@@ -165,6 +165,8 @@ def _load_people(tables: Tables, design: Design) -> pd.DataFrame:
     people = take_table(tables, design.person_table, "people").reset_index(drop=True)
     need_columns(people, [design.person_id, design.birth], "people", design.person_table)
     keys = people[design.person_id]
+    if not len(keys):
+        raise DataError(f"table '{design.person_table}' has no rows: there is nobody to follow.")
     if keys.isna().any():
         raise MissingValuesError(
             f"table '{design.person_table}': {int(keys.isna().sum())} of {len(keys)} rows have no '{design.person_id}'."

@@ -166,15 +166,8 @@ def begin(label: str, has_event: npt.ArrayLike) -> Attrition:
     Returns
     -------
     Attrition
-
-    Raises
-    ------
-    DataError
-        There is nobody.
     """
     events = np.asarray(has_event, dtype=bool)
-    if not len(events):
-        raise DataError(f"the cohort is empty: step 0 '{label}': the person table has no rows.")
     first = Step(label, len(events), 0, int(events.sum()), 0, 0)
     return Attrition(np.ones(len(events), dtype=bool), events, (first,))
 

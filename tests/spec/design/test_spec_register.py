@@ -136,7 +136,10 @@ def test_time_zero_is_the_first_sample_on_or_after_each_limit() -> None:
         ("No LS at or before time zero", 3, 0),
         ("Follow-up above zero", 2, 0),
     ]
-    assert rows(cohort.notes, "table", "reason", "n_rows", "n_people") == [("lab_results", "person not in the person table", 1, 1)]
+    assert rows(cohort.notes, "table", "reason", "n_rows", "n_people") == [
+        ("lab_results", "person not in the person table", 1, 1),
+        ("diagnoses", "no row counts: check the condition and the codes", 0, 0),
+    ]
 
 
 def test_time_zero_from_a_column_is_the_latest_of_it_and_its_limits() -> None:
