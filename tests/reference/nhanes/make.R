@@ -42,9 +42,11 @@ table_of <- function(fit, n, events) {
 }
 cox <- function(formula) table_of(fit <- coxph(formula, cohort), fit$n, fit$nevent)
 weighted_cox <- function(formula, design) table_of(fit <- svycoxph(formula, design), fit$n, fit$nevent)
-logistic <- function(formula, data) table_of(fit <- glm(formula, binomial, data), nobs(fit), sum(fit$y))
+# glm takes the standard errors from the weights of the step before the last; at its default tolerance they are wrong in the fourth digit
+converged <- glm.control(epsilon = 1e-14, maxit = 50)
+logistic <- function(formula, data) table_of(fit <- glm(formula, binomial, data, control = converged), nobs(fit), sum(fit$y))
 weighted_logistic <- function(formula, design) {
-  fit <- svyglm(formula, design, family = quasibinomial())
+  fit <- svyglm(formula, design, family = quasibinomial(), control = converged)
   table_of(fit, nobs(fit), sum(fit$y))
 }
 
