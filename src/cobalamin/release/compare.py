@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -53,7 +56,7 @@ def _keyed(estimates: Estimates) -> pd.DataFrame:
     return table
 
 
-def _moved(row: dict[str, float]) -> list[tuple[str, float, float]]:
+def _moved(row: dict[Hashable, Any]) -> list[tuple[str, float, float]]:
     there = [(column, float(row[f"{column} old"]), float(row[f"{column} new"])) for column in (*MOVED, ROW)]
     if np.isnan(there[-1][1]) or np.isnan(there[-1][2]):
         return [there[-1]]

@@ -92,7 +92,7 @@ def protect_counts(draft: Draft, row: int, policy: Policy) -> None:
         The rules.
     """
     for column in ("n", "events"):
-        count = float(draft.true.at[row, column])
+        count = draft.before(row, column)
         if policy.redact and policy.small(count, zero=True):
             draft.hide(row, [column], f"{column} {policy.words}")
         elif not math.isnan(count):

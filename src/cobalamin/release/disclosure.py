@@ -19,7 +19,7 @@ from cobalamin.release.ratios import finish_model
 from cobalamin.release.rounding import significant
 from cobalamin.release.secondary import protect
 from cobalamin.release.summaries import COARSE, finish_table, put_counts
-from cobalamin.release.table_cells import TABLE_MEASURES, enter_table, link_tables, table_blocks
+from cobalamin.release.table_cells import TABLE_MEASURES, Block, enter_table, link_tables, table_blocks
 
 __all__ = ["PRESETS", "SUPPRESSED", "Disclosed", "Policy", "disclose", "ledger_of", "make_policy", "preset"]
 
@@ -89,9 +89,8 @@ def disclose(estimates: Estimates, policy: str | Policy | Mapping[str, Any]) -> 
     """
     rules = make_policy(policy)
     if not rules.active:
-        note = {"rule": f"policy {rules.name}", "action": "nothing hidden, nothing changed"}
         empty = Draft.of(estimates.frame.iloc[:0])
-        empty.notes.append(note)
+        empty.note(f"policy {rules.name}", "nothing hidden, nothing changed")
         return Disclosed(estimates, decisions_of([empty]), rules)
     drafts = {kind: Draft.of(part) for kind, part in _kinds(estimates.frame).items()}
     made = [
@@ -117,7 +116,7 @@ def _kinds(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {kind: frame[rows] for kind, rows in kinds.items()}
 
 
-def ledger_of(estimates: Estimates, policy: Policy) -> Ledger:
+def ledger_of(estimates: Estimates, policy: Policy, blocks: list[Block] | None = None) -> Ledger:
     """Return the counts of all flow charts, tables and models as one system of cells and sums.
 
     Parameters
@@ -126,6 +125,8 @@ def ledger_of(estimates: Estimates, policy: Policy) -> Ledger:
         Results as computed.
     policy : Policy
         The rules.
+    blocks : list of Block, optional
+        Its tables, when already split.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def ledger_of(estimates: Estimates, policy: Policy) -> Ledger:
     """
     frame = estimates.frame
     ledger = Ledger()
-    blocks = list(table_blocks(frame))
+    blocks = list(table_blocks(frame)) if blocks is None else blocks
     for block in blocks:
         enter_table(ledger, block, policy)
     link_tables(ledger, blocks)
@@ -147,10 +148,11 @@ def ledger_of(estimates: Estimates, policy: Policy) -> Ledger:
 
 
 def _protect_tables(draft: Draft, policy: Policy) -> pd.DataFrame:
-    ledger = ledger_of(Estimates(draft.true), policy)
+    blocks = list(table_blocks(draft.true))
+    ledger = ledger_of(Estimates(draft.true), policy, blocks)
     hidden = protect(ledger, policy)
     put_counts(draft, ledger, hidden, policy)
-    for block in table_blocks(draft.true):
+    for block in blocks:
         finish_table(draft, ledger, hidden, block, policy)
     for key, rows in model_groups(draft.true):
         finish_model(draft, key, rows, policy)
@@ -171,10 +173,10 @@ def _protect_others(draft: Draft, policy: Policy) -> pd.DataFrame:
         row = int(str(index))
         protect_counts(draft, row, policy)
         lost = [draft.hidden[row, c] for c in ("n", "events") if (row, c) in draft.hidden]
-        if str(draft.true.at[row, "measure"]).lower() in EXTREMES:
+        if draft.text(row, "measure").lower() in EXTREMES:
             lost = ["the smallest or largest value belongs to one person"]
         if lost:
             draft.hide(row, NUMBERS_OF_A_ROW, lost[0])
         for column in ("value", "low", "high", "std_error", "p", "person_time"):
-            draft.put(row, column, significant(draft.frame.at[row, column], policy.digits), COARSE)
+            draft.put(row, column, significant(draft.number(row, column), policy.digits), COARSE)
     return draft.warned()

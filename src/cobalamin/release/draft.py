@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -45,20 +47,32 @@ class Draft:
         """Start from rows as they came."""
         return cls(frame=frame.copy(), true=frame.copy())
 
+    def number(self, row: int, column: str) -> float:
+        """Return a number as it will leave."""
+        return float(cast("float", self.frame.at[row, column]))
+
+    def before(self, row: int, column: str) -> float:
+        """Return a number as it came."""
+        return float(cast("float", self.true.at[row, column]))
+
+    def text(self, row: int, column: str) -> str:
+        """Return a text column of a row."""
+        return str(self.true.at[row, column])
+
     def hide(self, row: int, columns: Iterable[str], rule: str) -> None:
         """Empty the numbers of a row that are there, and remember why (the first reason stays)."""
         for column in columns:
-            if not np.isnan(self.frame.at[row, column]):
+            if not math.isnan(self.number(row, column)):
                 self.hidden.setdefault((row, column), rule)
                 self.frame.at[row, column] = np.nan
 
     def put(self, row: int, column: str, number: float, rule: str) -> None:
         """Replace a number that is there, and count the replacement when it differs."""
-        before = self.frame.at[row, column]
-        if np.isnan(before) or before == number:
+        before = self.number(row, column)
+        if math.isnan(before) or before == number:
             return
         self.frame.at[row, column] = number
-        place = (str(self.true.at[row, "analysis"]), str(self.true.at[row, "context"]), column, rule)
+        place = (self.text(row, "analysis"), self.text(row, "context"), column, rule)
         self.changed[place] = self.changed.get(place, 0) + 1
 
     def note(self, rule: str, action: str, **identity: object) -> None:
@@ -73,7 +87,7 @@ class Draft:
             if rule not in reasons.setdefault(row, []):
                 reasons[row].append(rule)
         for row, rules in reasons.items():
-            left = frame.loc[row, [c for c in NUMBERS_OF_A_ROW if c in frame.columns]].notna().any()
+            left = any(not math.isnan(self.number(row, c)) for c in NUMBERS_OF_A_ROW)
             text = f"{SUPPRESSED}{' in part' if left else ''}: {', '.join(rules)}"
             before = str(frame.at[row, "warning"])
             frame.at[row, "warning"] = f"{text}; {before}" if before else text

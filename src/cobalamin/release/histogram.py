@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +100,7 @@ def join_bins(counts: npt.NDArray[np.float64], policy: Policy) -> list[tuple[int
         first = made.pop()[0]
         if _enough(counts[first:], policy):
             break
-    return made + [(first, len(counts) - 1)] if first < len(counts) else made
+    return [*made, (first, len(counts) - 1)] if first < len(counts) else made
 
 
 def _enough(counts: npt.NDArray[np.float64], policy: Policy) -> bool:
@@ -114,16 +115,16 @@ def _joined(rows: pd.DataFrame, counts: pd.Series[float], joins: list[tuple[int,
     made["high"] = [edges[last][1] for _, last in joins]
     made["n"] = [shown_count(float(counts.iloc[first : last + 1].sum()), policy) for first, last in joins]
     # an edge at the smallest or largest value of anybody would be that person's value
-    made.iloc[0, made.columns.get_loc("low")] = _round_edge(edges[0][0], edges[0], math.floor)
-    made.iloc[-1, made.columns.get_loc("high")] = _round_edge(edges[-1][1], edges[-1], math.ceil)
-    return made
+    lows, highs = made["low"].tolist(), made["high"].tolist()
+    lows[0], highs[-1] = _round_edge(lows[0], edges[0], math.floor), _round_edge(highs[-1], edges[-1], math.ceil)
+    return made.assign(low=lows, high=highs)
 
 
-def _round_edge(edge: float, bin_edges: tuple[float, float], outward: object) -> float:
+def _round_edge(edge: float, bin_edges: tuple[float, float], outward: Callable[[float], int]) -> float:
     step = 10.0 ** math.floor(math.log10(bin_edges[1] - bin_edges[0]))
     number = edge / step
     nearest = round(number)
-    whole = nearest if abs(number - nearest) < 1e-9 * max(abs(number), 1.0) else outward(number)  # type: ignore[operator]
+    whole = nearest if abs(number - nearest) < 1e-9 * max(abs(number), 1.0) else outward(number)
     return float(f"{whole * step:.12g}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -47,7 +48,7 @@ def _enter_steps(ledger: Ledger, flow: Key, counts: pd.Series[float]) -> list[Ke
         rank = _RANK_START if order == 0 else _RANK_COHORT if order == len(known) - 1 else _RANK_STEP
         cell = Cell((*flow, str(order)), round(count), rank=rank, exact=True, attribute=flow[-1] == "events")
         keys.append(ledger.add(cell, (int(str(index)), flow[-1])))
-    for before, after in zip(keys, keys[1:], strict=False):
+    for before, after in itertools.pairwise(keys):
         ledger.total(before, [after])
     return keys[-1:]
 

@@ -77,7 +77,7 @@ def _finish_term(draft: Draft, part: pd.DataFrame, refusal: str, policy: Policy)
 
 
 def _few(draft: Draft, row: int, policy: Policy) -> str:
-    n, events = float(draft.true.at[row, "n"]), float(draft.true.at[row, "events"])
+    n, events = draft.before(row, "n"), draft.before(row, "events")
     if policy.redact or policy.threshold:
         if policy.small(n, zero=True):
             return f"n {policy.words}"
@@ -87,22 +87,21 @@ def _few(draft: Draft, row: int, policy: Policy) -> str:
 
 
 def _finish_numbers(draft: Draft, row: int, policy: Policy) -> None:
-    true, frame = draft.true, draft.frame
-    draft.put(row, "person_time", significant(frame.at[row, "person_time"], PERSON_TIME_DIGITS), COARSE)
-    measure = str(true.at[row, "measure"])
-    if policy.derived_from_rounded and "rate" in measure and "ratio" not in measure and true.at[row, "value"] > 0:
+    draft.put(row, "person_time", significant(draft.number(row, "person_time"), PERSON_TIME_DIGITS), COARSE)
+    measure = draft.text(row, "measure")
+    if policy.derived_from_rounded and "rate" in measure and "ratio" not in measure and draft.before(row, "value") > 0:
         _rate(draft, row)
     for column in RESULT:
-        draft.put(row, column, significant(frame.at[row, column], policy.digits), COARSE)
+        draft.put(row, column, significant(draft.number(row, column), policy.digits), COARSE)
 
 
 def _rate(draft: Draft, row: int) -> None:
     # the same factor moves the rate and its limits: from true events per true time to protected ones
-    events, time = draft.frame.at[row, "events"], draft.frame.at[row, "person_time"]
-    factor = (events / time) / (draft.true.at[row, "events"] / draft.true.at[row, "person_time"])
+    events, time = draft.number(row, "events"), draft.number(row, "person_time")
+    factor = (events / time) / (draft.before(row, "events") / draft.before(row, "person_time"))
     for column in ("value", "low", "high", "std_error"):
         if math.isfinite(factor):
-            draft.put(row, column, draft.frame.at[row, column] * factor, RECOMPUTED)
+            draft.put(row, column, draft.number(row, column) * factor, RECOMPUTED)
         else:
             draft.hide(row, [column], "counts of the rate are hidden")
 
@@ -114,5 +113,5 @@ def _finish_fact(draft: Draft, row: int, measure: str, refusal: str, policy: Pol
         draft.hide(row, RESULT, refusal)
     digits = PERSON_TIME_DIGITS if measure == "person_time" else policy.digits
     for column in RESULT:
-        draft.put(row, column, significant(draft.frame.at[row, column], digits), COARSE)
-    draft.put(row, "person_time", significant(draft.frame.at[row, "person_time"], PERSON_TIME_DIGITS), COARSE)
+        draft.put(row, column, significant(draft.number(row, column), digits), COARSE)
+    draft.put(row, "person_time", significant(draft.number(row, "person_time"), PERSON_TIME_DIGITS), COARSE)

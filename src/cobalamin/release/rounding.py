@@ -211,4 +211,4 @@ def mean_decimals(n: float) -> int:
     >>> mean_decimals(12), mean_decimals(2500)
     (1, 3)
     """
-    return int(math.floor(math.log10(n))) if n >= 1 else 0
+    return math.floor(math.log10(n)) if n >= 1 else 0

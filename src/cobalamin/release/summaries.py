@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-import pandas as pd
-
 from cobalamin.release.cells import Key, Ledger
 from cobalamin.release.draft import Draft
 from cobalamin.release.policy import Policy
+from cobalamin.release.reader import SECOND, SMALL
 from cobalamin.release.rounding import mean_decimals, shown_count, significant
-from cobalamin.release.secondary import SECOND, SMALL
 from cobalamin.release.table_cells import EVERYBODY, LEVELS, MOMENTS, OVERALL, Block
 
 REVEALS = "would reveal a hidden number"
@@ -123,7 +120,7 @@ def finish_table(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], block:
 def _person_time(draft: Draft, row: int, policy: Policy) -> None:
     if (row, "n") in draft.hidden:
         draft.hide(row, ["person_time"], draft.hidden[row, "n"])
-    draft.put(row, "person_time", significant(draft.frame.at[row, "person_time"], PERSON_TIME_DIGITS), COARSE)
+    draft.put(row, "person_time", significant(draft.number(row, "person_time"), PERSON_TIME_DIGITS), COARSE)
 
 
 def _denominator(ledger: Ledger, hidden: Mapping[Key, str], block: Block, term: str, group: str, policy: Policy) -> float:
@@ -139,7 +136,7 @@ def _denominator(ledger: Ledger, hidden: Mapping[Key, str], block: Block, term: 
 
 def _percent(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], block: Block, row: int, policy: Policy) -> None:
     extras = ("value", "low", "high", "std_error")
-    term, group = str(draft.true.at[row, "term"]), str(draft.true.at[row, "subgroup"])
+    term, group = draft.text(row, "term"), draft.text(row, "subgroup")
     if (row, "n") in draft.hidden:
         draft.hide(row, extras, draft.hidden[row, "n"])
     elif block.bases.get((term, group), LEVELS) in (LEVELS, EVERYBODY):
@@ -147,22 +144,22 @@ def _percent(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], block: Blo
         if math.isnan(whole):
             draft.hide(row, extras, REVEALS)
         elif policy.derived_from_rounded:
-            draft.put(row, "value", 100.0 * draft.frame.at[row, "n"] / whole if whole else 0.0, RECOMPUTED)
+            draft.put(row, "value", 100.0 * draft.number(row, "n") / whole if whole else 0.0, RECOMPUTED)
     else:
-        draft.put(row, "value", round(draft.frame.at[row, "value"], 1), COARSE)
+        draft.put(row, "value", round(draft.number(row, "value"), 1), COARSE)
     for column in ("low", "high", "std_error"):
-        draft.put(row, column, significant(draft.frame.at[row, column], 3), COARSE)
+        draft.put(row, column, significant(draft.number(row, column), 3), COARSE)
 
 
 def _missing_percent(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], block: Block, row: int, policy: Policy) -> None:
-    total = (*block.key, "total", "", "", str(draft.true.at[row, "subgroup"]))
+    total = (*block.key, "total", "", "", draft.text(row, "subgroup"))
     if (row, "n") in draft.hidden:
         draft.hide(row, ["value"], draft.hidden[row, "n"])
     elif total in hidden or total not in ledger.cells:
         draft.hide(row, ["value"], REVEALS)
     elif policy.derived_from_rounded:
         whole = printed(ledger, hidden, policy, total)
-        draft.put(row, "value", 100.0 * draft.frame.at[row, "n"] / whole if whole else 0.0, RECOMPUTED)
+        draft.put(row, "value", 100.0 * draft.number(row, "n") / whole if whole else 0.0, RECOMPUTED)
 
 
 def _moments(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], block: Block, policy: Policy) -> set[str]:
@@ -177,7 +174,7 @@ def _moments(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], block: Blo
                 draft.hide(number, ("value", "low", "high", "std_error"), silent[group])
             decimals = mean_decimals(shown_count(row["n"], policy, exact=True) if row["n"] > 0 else 1)
             for column in ("value", "low", "high", "std_error"):
-                value = draft.frame.at[number, column]
+                value = draft.number(number, column)
                 draft.put(number, column, round(significant(value, policy.digits), decimals), COARSE)
         without |= {str(names[0])} if silent else set()
     return without
@@ -209,4 +206,4 @@ def _differences(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], block:
         if term in without or any(k[:4] == block.key and k[5] == term and k[4] in ("level", "base") for k in hidden):
             # with all other numbers of a variable known, its standardized difference is an equation for the last one
             draft.hide(number, ["value"], REVEALS)
-        draft.put(number, "value", float(np.round(draft.frame.at[number, "value"], 2)), COARSE)
+        draft.put(number, "value", round(draft.number(number, "value"), 2), COARSE)

@@ -117,7 +117,7 @@ def _move(folder: Path, name: str, wanted: str) -> None:
     staged, target = folder / STAGING / name, folder / name
     if staged.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staged, target)
+        staged.replace(target)
         _sync_folder(target.parent)
     elif not target.exists() or sha256(target.read_bytes()) != wanted:
         raise StoreError(f"'{folder.name}/{name}' of a killed run is lost; delete '{folder.name}/{JOURNAL}' and run the study again.")
@@ -137,7 +137,7 @@ def _write_journal(folder: Path, plan: Mapping[str, Any]) -> None:
     # written aside and renamed: a journal is there whole or not at all
     draft = folder / STAGING / JOURNAL
     _write_synced(draft, json.dumps(plan, sort_keys=True).encode("utf-8"))
-    os.replace(draft, folder / JOURNAL)
+    draft.replace(folder / JOURNAL)
     _sync_folder(folder)
 
 

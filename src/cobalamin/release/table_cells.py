@@ -79,7 +79,7 @@ def enter_table(ledger: Ledger, block: Block, policy: Policy) -> None:
     _hide_small_lines(ledger, block.key, policy)
 
 
-def _enter_row(ledger: Ledger, block: Key, index: int, row: pd.Series) -> None:  # type: ignore[type-arg]
+def _enter_row(ledger: Ledger, block: Key, index: int, row: pd.Series) -> None:
     group, term, measure = str(row["subgroup"]), str(row["term"]), str(row["measure"])
     rank = _RANK_OVERALL if group == OVERALL else _RANK_INNER
     if measure == "total":
@@ -124,8 +124,8 @@ def _hide_small_lines(ledger: Ledger, block: Key, policy: Policy) -> None:
     if not policy.redact:
         return
     cells = {k: c for k, c in ledger.cells.items() if k[:4] == block and len(k) == CELL and c.shown}
-    groups = {k[-1] for k, c in cells.items() if k[4] == "total" and policy.small(c.count)}
-    bases = {(k[5], k[-1]) for k, c in cells.items() if k[4] == "base" and policy.small(c.count)}
+    groups = {k[-1] for k, c in cells.items() if k[4] == "total" and policy.small(c.count, zero=True)}
+    bases = {(k[5], k[-1]) for k, c in cells.items() if k[4] == "base" and policy.small(c.count, zero=True)}
     lines = {k[4:7] for k, c in cells.items() if k[4] == "level" and k[-1] == OVERALL and policy.small(c.count, zero=True)}
     for key in cells:
         if key[-1] in groups:
@@ -155,21 +155,25 @@ def link_tables(ledger: Ledger, blocks: list[Block]) -> None:
 
 
 def _bases(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
-    totals = rows[rows["measure"] == "total"].set_index("subgroup")["n"].to_dict()
-    found = {}
-    for names, part in rows[rows["measure"].isin(("percent", *MOMENTS))].groupby(["term", "subgroup"], sort=False):
-        percent = part[part["measure"] == "percent"]
-        term, group = str(names[0]), str(names[1])
-        found[term, group] = _base_kind(percent, float(totals.get(group, math.nan))) if len(percent) else LEVELS
-    return found
+    columns = (rows[name].tolist() for name in ("term", "subgroup", "measure", "n", "value"))
+    totals: dict[str, float] = {}
+    percents: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for term, group, measure, n, value in zip(*columns, strict=True):
+        if measure == "total":
+            totals[group] = n
+        elif measure == "percent":
+            percents.setdefault((term, group), []).append((n, value))
+        elif measure in MOMENTS:
+            percents.setdefault((term, group), [])
+    return {names: _base_kind(pairs, totals.get(names[1], math.nan)) for names, pairs in percents.items()}
 
 
-def _base_kind(percent: pd.DataFrame, total: float) -> str:
-    usable = percent[(percent["n"] > 0) & (percent["value"] > 0)]
-    if usable.empty:
+def _base_kind(pairs: list[tuple[float, float]], total: float) -> str:
+    usable = [(n, value) for n, value in pairs if n > 0 and value > 0]
+    if not usable:
         return LEVELS
-    row = usable.loc[usable["n"].idxmax()]
-    whole = 100.0 * float(row["n"]) / float(row["value"])
-    if abs(whole - float(percent["n"].sum())) < 0.5:
+    n, value = max(usable)
+    whole = 100.0 * n / value
+    if abs(whole - math.fsum(n for n, _ in pairs if not math.isnan(n))) < 0.5:
         return LEVELS
     return EVERYBODY if abs(whole - total) < 0.5 else WEIGHTED

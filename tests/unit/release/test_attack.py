@@ -1,0 +1,251 @@
+"""The attacker: from the released rows alone, linear programming must not pin a hidden count to one value.
+
+Nothing of the package's own ledger is used here; the attacker rebuilds every constraint from what is printed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from cobalamin.core.estimates import Estimates
+from cobalamin.release.disclosure import Policy, disclose, make_policy
+
+EXACT = ["cms", "acro", "ukllc"]
+ROUNDED = ["opensafely", "opensafely-midpoint6"]
+ONE_PERSON = 1 - 1e-6  # a range of at least two whole numbers
+
+
+class Attacker:
+    """Collects linear facts about unknown counts and asks how far one of them can move."""
+
+    def __init__(self) -> None:
+        self.index: dict[object, int] = {}
+        self.bounds: list[list[float]] = []
+        self.sums: list[dict[object, float]] = []
+
+    def know(self, key: object, low: float = 0.0, high: float = math.inf) -> None:
+        if key not in self.index:
+            self.index[key] = len(self.bounds)
+            self.bounds.append([0.0, math.inf])
+        place = self.bounds[self.index[key]]
+        place[0], place[1] = max(place[0], low), min(place[1], high)
+
+    def total(self, whole: object, parts: list[object]) -> None:
+        for key in [whole, *parts]:
+            self.know(key)
+        self.sums.append({whole: -1.0, **dict.fromkeys(parts, 1.0)})
+
+    def range(self, key: object) -> tuple[float, float]:
+        matrix = np.zeros((len(self.sums), len(self.bounds)))
+        for row, terms in enumerate(self.sums):
+            for k, coefficient in terms.items():
+                matrix[row, self.index[k]] = coefficient
+        goal = np.zeros(len(self.bounds))
+        goal[self.index[key]] = 1.0
+        limits = [(low, None if high == math.inf else high) for low, high in self.bounds]
+        ends = []
+        for sign in (1.0, -1.0):
+            found = linprog(sign * goal, A_eq=matrix, b_eq=np.zeros(len(self.sums)), bounds=limits, method="highs")
+            assert found.status in (0, 3), found.message
+            ends.append(sign * found.fun if found.status == 0 else -sign * math.inf)
+        return ends[0], ends[1]
+
+
+def reader_knows(number: float, warning: str, policy: Policy, *, exact: bool) -> tuple[float, float]:
+    """The interval a printed or hidden count stands for, in the attacker's own words."""
+    limit = policy.threshold if policy.inclusive else policy.threshold - 1
+    if math.isnan(number):
+        if "group n" in warning or "category n" in warning:
+            return 0.0, limit
+        if "would reveal" in warning:
+            return limit + 1.0, math.inf
+        return (0.0 if policy.zero_disclosive else 1.0), limit
+    base = policy.round_base or (0 if exact else policy.model_base)
+    if base <= 1:
+        return number, number
+    if policy.midpoint:
+        return (0.0, 0.0) if number == 0 else (number - base / 2 + 1, number + base / 2)
+    if number == 0 and policy.redact:
+        return 0.0, 0.0
+    low = max(number - base // 2, limit + 1 if policy.redact else 0)
+    return low, number + (base - 1) // 2
+
+
+def table_rows(counts: np.ndarray, missing: np.ndarray, events: np.ndarray, *, with_mean: bool = True) -> list[dict]:
+    """Table 1 of one categorical and one numeric variable; counts (levels, groups)."""
+    groups = [f"g{i}" for i in range(counts.shape[1])] + ["Overall"]
+    full, lost, cases = (np.concatenate([a, a.sum(axis=-1, keepdims=True)], axis=-1) for a in (counts, missing, events))
+    known = full.sum(axis=0)
+    rows = []
+    for j, group in enumerate(groups):
+        common = {"subgroup": group}
+        rows.append({**common, "measure": "total", "n": known[j] + lost[j], "events": cases[j], "person_time": 3.21 * known[j]})
+        for i in range(len(counts)):
+            percent = 100 * full[i, j] / known[j] if known[j] else 0.0
+            rows.append({**common, "term": "smoking", "level": f"l{i}", "measure": "percent", "n": full[i, j], "value": percent})
+        rows.append({**common, "term": "smoking", "measure": "missing", "n": lost[j], "value": 100 * lost[j] / max(known[j] + lost[j], 1)})
+        if with_mean:
+            rows.append({**common, "term": "bmi", "measure": "mean", "n": known[j], "value": 25 + j / 7})
+            rows.append({**common, "term": "bmi", "measure": "missing", "n": lost[j], "value": 0.0})
+    return [{"analysis": "table1", "context": "summary", "model": "grp", **row} for row in rows]
+
+
+def attack_table(published: Estimates, policy: Policy) -> Attacker:
+    """Every constraint that a reader of Table 1 can write down."""
+    attacker, frame = Attacker(), published.frame
+    rows = [r for r in frame.itertuples() if r.context == "summary" and r.measure in ("total", "percent", "missing", "mean")]
+    groups = list(dict.fromkeys(r.subgroup for r in rows))
+    levels = list(dict.fromkeys(r.level for r in rows if r.level))
+    sums_of_rounded = policy.round_base > 1
+    for r in rows:
+        kind = {"total": ("T",), "percent": ("x", r.level), "missing": ("m", r.term), "mean": ("N", r.term)}[r.measure]
+        interval = reader_knows(r.n, r.warning, policy, exact=True)
+        if not (sums_of_rounded and r.subgroup == "Overall" and not math.isnan(r.n)):
+            attacker.know((*kind, r.subgroup), *interval)
+        else:
+            attacker.know((*kind, r.subgroup), 0.0 if r.n == 0 else 1.0)
+        if r.measure == "percent" and r.n > 0 and r.value > 0:
+            whole = 100 * r.n / r.value
+            if not sums_of_rounded:
+                assert abs(whole - round(whole)) < 1e-6
+                attacker.know(("N", "smoking", r.subgroup), round(whole), round(whole))
+        if r.measure == "total":
+            small = "n" not in r.warning.split("events")[0] or not math.isnan(r.n)
+            text = r.warning if small else "suppressed: group n"
+            attacker.know(("E", r.subgroup), *reader_knows(r.events, text, policy, exact=True))
+    for g in groups:
+        attacker.total(("N", "smoking", g), [("x", level, g) for level in levels])
+        for term in ("smoking", "bmi"):
+            if ("m", term, g) in attacker.index:
+                attacker.total(("T", g), [("N", term, g), ("m", term, g)])
+    if "Overall" in groups:
+        for kind in {key[:-1] for key in attacker.index if key[-1] == "Overall"}:
+            attacker.total((*kind, "Overall"), [(*kind, g) for g in groups if g != "Overall"])
+    return attacker
+
+
+small_or_large = st.one_of(st.integers(0, 12), st.integers(13, 30), st.integers(50, 400))
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    levels, groups = draw(st.integers(2, 4)), draw(st.integers(1, 3))
+    counts = np.array(draw(st.lists(st.lists(small_or_large, min_size=groups, max_size=groups), min_size=levels, max_size=levels)))
+    missing = np.array(draw(st.lists(st.integers(0, 14), min_size=groups, max_size=groups)))
+    people = counts.sum(axis=0) + missing
+    events = np.array([draw(st.integers(0, int(n))) for n in people])
+    return counts, missing, events
+
+
+def sensitive(policy: Policy, count: float, *, zero: bool) -> bool:
+    limit = policy.threshold if policy.inclusive else policy.threshold - 1
+    return 0 < count <= limit or (zero and count == 0 and policy.zero_disclosive)
+
+
+@pytest.mark.parametrize("name", [*EXACT, *ROUNDED])
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(table=tables())
+def test_no_small_count_of_table_1_is_pinned(name: str, table: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    policy = make_policy(name)
+    truth = Estimates.from_rows(table_rows(*table))
+    published = disclose(truth, policy).estimates
+    attacker = attack_table(published, policy)
+    for before, after in zip(truth.frame.itertuples(), published.frame.itertuples(), strict=True):
+        if before.measure == "mean":
+            continue
+        kind = {"total": ("T",), "percent": ("x", before.level), "missing": ("m", before.term)}[before.measure]
+        if sensitive(policy, before.n, zero=before.measure == "percent"):
+            if policy.redact:
+                assert math.isnan(after.n), "a small count is printed"
+            low, high = attacker.range((*kind, before.subgroup))
+            assert low - 1e-6 <= before.n <= high + 1e-6, "the attacker of this test must believe the truth possible"
+            assert high - low >= ONE_PERSON, f"{kind} {before.subgroup} is pinned to {low}"
+        if before.measure == "total" and sensitive(policy, before.events, zero=True):
+            low, high = attacker.range(("E", before.subgroup))
+            assert high - low >= ONE_PERSON, f"events {before.subgroup} are pinned to {low}"
+
+
+@pytest.mark.parametrize("name", [*EXACT, *ROUNDED])
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(losses=st.lists(st.one_of(st.integers(0, 12), st.integers(13, 300)), min_size=1, max_size=6), end=st.integers(60, 900))
+def test_no_small_exclusion_can_be_computed(name: str, losses: list[int], end: int) -> None:
+    policy = make_policy(name)
+    people = [end + sum(losses[i:]) for i in range(len(losses) + 1)]
+    flow = [{"analysis": "attrition", "context": "attrition", "measure": "remaining", "at": i, "term": f"s{i}", "n": n} for i, n in enumerate(people)]
+    total = [{"analysis": "table1", "context": "summary", "subgroup": "Overall", "measure": "total", "n": end}]
+    frame = disclose(Estimates.from_rows(flow + total), policy).estimates.frame
+    attacker = Attacker()
+    for i, row in enumerate(frame.iloc[: len(people)].itertuples()):
+        attacker.know(("n", i), *reader_knows(row.n, row.warning, policy, exact=True))
+    attacker.know(("n", len(losses)), *reader_knows(frame["n"].iloc[-1], frame["warning"].iloc[-1], policy, exact=True))
+    for i in range(len(losses)):
+        attacker.total(("n", i), [("n", i + 1), ("out", i)])
+    for i, loss in enumerate(losses):
+        if sensitive(policy, loss, zero=False):
+            low, high = attacker.range(("out", i))
+            assert low - 1e-6 <= loss <= high + 1e-6
+            assert high - low >= ONE_PERSON
+    if not policy.round_base:
+        assert frame["n"].iloc[len(losses)] == end, "the cohort analysed is never the number that goes"
+
+
+@pytest.mark.parametrize("name", [*EXACT, *ROUNDED])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(levels=st.lists(small_or_large, min_size=2, max_size=4), lost=st.integers(0, 12))
+def test_models_do_not_give_back_what_table_1_hides(name: str, levels: list[int], lost: int) -> None:
+    policy = make_policy(name)
+    counts = np.array(levels)[:, None]
+    if counts.sum() == 0:
+        return
+    table = table_rows(counts, np.array([lost]), np.array([0]), with_mean=False)
+    crude = [
+        {"term": "smoking", "level": f"l{i}", "reference": "l0", "measure": "odds ratio", "value": 1.0 + i, "n": n} for i, n in enumerate(levels)
+    ]
+    facts = [{"context": "diagnostic", "measure": "n", "value": sum(levels)}, {"context": "diagnostic", "measure": "n_missing", "value": lost}]
+    common = {"analysis": "primary", "context": "estimate", "model": "crude", "outcome": "LS"}
+    truth = Estimates.from_rows(table + [{**common, **row} for row in crude + facts])
+    published = disclose(truth, policy).estimates
+    attacker = attack_table(published, policy)
+    for row in published.frame.itertuples():
+        if row.analysis == "primary":
+            number = row.n if row.context == "estimate" else row.value
+            key = ("x", row.level, "Overall") if row.context == "estimate" else ("N", "smoking", "Overall") if row.measure == "n" else ("m", "smoking", "Overall")
+            attacker.know(key, *reader_knows(number, row.warning, policy, exact=False))
+    for i, n in enumerate(levels):
+        if sensitive(policy, n, zero=True):
+            low, high = attacker.range(("x", f"l{i}", "Overall"))
+            assert low - 1e-6 <= n <= high + 1e-6
+            assert high - low >= ONE_PERSON
+    if sensitive(policy, lost, zero=False):
+        low, high = attacker.range(("m", "smoking", "Overall"))
+        assert low - 1e-6 <= lost <= high + 1e-6
+        assert high - low >= ONE_PERSON
+
+
+@pytest.mark.parametrize("name", [*EXACT, *ROUNDED])
+def test_two_models_on_nearly_the_same_people_do_not_show_the_few_between_them(name: str) -> None:
+    policy = make_policy(name)
+    for crude, lost in itertools.product(range(1000, 1012), range(1, 8)):
+        rows = [
+            {"context": "diagnostic", "analysis": "primary", "outcome": "LS", "model": m, "measure": "n", "value": n}
+            for m, n in (("crude", crude), ("adjusted", crude - lost))
+        ]
+        n = disclose(Estimates.from_rows(rows), policy).estimates.frame["value"].to_numpy()
+        a, b = (reader_knows(x, "", policy, exact=False) for x in n)
+        assert min(a[1] - b[0], policy.limit) - max(a[0] - b[1], 0) >= 1
+
+
+def test_the_attacker_of_these_tests_can_win() -> None:
+    """Primary suppression alone is broken by subtraction: the tests above would fail without secondary suppression."""
+    counts, missing, events = np.array([[3, 60], [100, 180], [40, 402]]), np.array([0, 0]), np.array([30, 40])
+    policy = make_policy({"preset": "cms", "secondary": False})
+    published = disclose(Estimates.from_rows(table_rows(counts, missing, events)), policy).estimates
+    low, high = attack_table(published, policy).range(("x", "l0", "g0"))
+    assert low == pytest.approx(3) and high == pytest.approx(3)
