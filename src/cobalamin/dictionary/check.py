@@ -23,6 +23,7 @@ from cobalamin.dictionary.suspects import sentinel_rules, unit_suspects
 if TYPE_CHECKING:
     import duckdb
 
+RULES_AT_ONCE = 40  # DuckDB plans a query of hundreds of sums slowly
 Rows = npt.NDArray[np.int64]
 
 
@@ -95,7 +96,8 @@ def check(
     wanted = [dictionary.table(name) for name in (dictionary.tables if tables is None else dict.fromkeys(tables))]
     reader = _Frames(source) if isinstance(source, Mapping) else source
     findings = _Findings()
-    with duckdb.connect(":memory:") as connection:
+    # one thread: results do not depend on it, and on a busy machine several threads wait for one another
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         staged = _stage_all(connection, reader, wanted, findings)
         others = _stage_references(connection, reader, dictionary, staged, findings)
         for one in staged.values():
@@ -234,13 +236,7 @@ def _run(connection: duckdb.DuckDBPyConnection, staged: Staged, rules: list[Rule
     none = np.array([], dtype=np.int64)
     if not rules or not staged.n_rows:
         return [], none
-    flags = ", ".join(f"coalesce({rule.condition}, FALSE) AS q{k}" for k, rule in enumerate(rules))
-    counts = (
-        connection.execute(
-            f"SELECT {', '.join(count_where(f'q{k}') for k in range(len(rules)))} FROM (SELECT {flags} FROM {staged.name})"
-        ).fetchone()
-        or ()
-    )
+    counts = [n for some in _batches(rules, RULES_AT_ONCE) for n in _counts(connection, staged, some)]
     failures, broken = [], [none]
     for rule in (rule for rule, n in zip(rules, counts, strict=True) if n):
         rows, keys = _rows(connection, staged, rule)
@@ -248,6 +244,16 @@ def _run(connection: duckdb.DuckDBPyConnection, staged: Staged, rules: list[Rule
         got = _got(connection, staged, rule)
         failures.append(failure(rule.name, staged.table.name, rule.column, n_rows=len(rows), rows=keys, got=got, expected=rule.expected))
     return failures, np.unique(np.concatenate(broken))
+
+
+def _batches(rules: list[Rule], size: int) -> Iterator[list[Rule]]:
+    return (rules[start : start + size] for start in range(0, len(rules), size))
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, staged: Staged, rules: Sequence[Rule]) -> tuple[int, ...]:
+    flags = ", ".join(f"{rule.condition} AS q{k}" for k, rule in enumerate(rules))
+    counts = ", ".join(count_where(f"q{k}") for k in range(len(rules)))
+    return connection.execute(f"SELECT {counts} FROM (SELECT {flags} FROM {staged.name})").fetchone() or ()
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, staged: Staged, rule: Rule) -> tuple[Rows, tuple[str, ...]]:
@@ -261,8 +267,13 @@ def _key(staged: Staged) -> str:
     columns = staged.table.primary_key
     if not columns or any(c not in staged.fields for c in columns):
         return "'row ' || (row + 1)"
-    parts = ", ".join(f"coalesce(t{staged.fields[c]}, 'missing')" for c in columns)
+    parts = ", ".join(f"coalesce({_key_part(staged, c)}, 'missing')" for c in columns)
     return f"concat_ws(' / ', {parts})"
+
+
+def _key_part(staged: Staged, column: str) -> str:
+    i, kind = staged.fields[column], staged.variable(column).type
+    return f"printf('%.15g', x{i})" if kind in ("integer", "number") else f"CAST(v{i} AS VARCHAR)"
 
 
 def _got(connection: duckdb.DuckDBPyConnection, staged: Staged, rule: Rule) -> str:
@@ -278,17 +289,16 @@ def _got(connection: duckdb.DuckDBPyConnection, staged: Staged, rule: Rule) -> s
 
 def _missing(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     table, missing, notes = staged.table.name, [], []
-    wanted = [(name, i, k) for name, i in staged.fields.items() for k in range(-1, len(staged.variable(name).missing))]
-    if not staged.n_rows or not wanted:
-        return [], []
-    counts = connection.execute(f"SELECT {', '.join(count_where(f'm{i} = {k}') for _, i, k in wanted)} FROM {staged.name}").fetchone() or ()
     total: dict[str, int] = {}
-    for (name, _, k), n in zip(wanted, counts, strict=True):
-        if n:
-            reason = "empty cell" if k < 0 else staged.variable(name).missing[k].reason
-            missing.append(dict(zip(MISSING_COLUMNS, (table, name, reason, int(n)), strict=True)))
-            total[name] = total.get(name, 0) + int(n)
-    for name in (name for name, n in total.items() if n == staged.n_rows):
+    for name, i in staged.fields.items():
+        codes = staged.variable(name).missing
+        place = connection.execute(f"SELECT coalesce(m{i}, -2) AS m FROM {staged.name}").fetchnumpy()["m"]
+        counts = np.bincount(np.asarray(place, dtype=np.int64) + 2, minlength=len(codes) + 2)
+        total[name] = int(counts[1:].sum())
+        for reason, n in zip(["empty cell", *(code.reason for code in codes)], counts[1:].tolist(), strict=True):
+            if n:
+                missing.append(dict(zip(MISSING_COLUMNS, (table, name, reason, n), strict=True)))
+    for name in (name for name, n in total.items() if n == staged.n_rows > 0):
         notes.append(note(table, name, "all missing", staged.n_rows, "No row has a value."))
     return missing, notes
 

@@ -97,10 +97,10 @@ def stage(connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFra
     kinds: dict[str, str] = {}
     for name, i in fields.items():
         columns[f"r{i}"], kinds[name] = arrow_column(frame[name])
-    select = ["row"] + [part for name, i in fields.items() for part in cell_expressions(table, name, i, kinds[name])]
+    layers = [_Cell(table.variables[name], i, kinds[name]) for name, i in fields.items()]
     cells = f"cells_{number}"
     connection.register("stored", pa.table(columns))
-    connection.execute(f"CREATE TEMP TABLE {cells} AS SELECT {', '.join(select)} FROM stored")
+    connection.execute(f"CREATE TEMP TABLE {cells} AS {_layered(layers)}")
     connection.unregister("stored")
     return Staged(table, cells, len(frame), fields, kinds)
 
@@ -186,9 +186,10 @@ def count_where(condition: str) -> str:
     Examples
     --------
     >>> count_where("v1 > 3")
-    'count(*) FILTER (WHERE v1 > 3)'
+    'coalesce(sum(CASE WHEN v1 > 3 THEN 1 ELSE 0 END), 0)::BIGINT'
     """
-    return f"count(*) FILTER (WHERE {condition})"
+    # a FILTER clause would be natural, but DuckDB copies every column of the query for each filtered aggregate
+    return f"coalesce(sum(CASE WHEN {condition} THEN 1 ELSE 0 END), 0)::BIGINT"
 
 
 def plain_number(text: str) -> float | None:
@@ -216,107 +217,120 @@ def plain_number(text: str) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def cell_expressions(table: Table, name: str, i: int, kind: str) -> list[str]:
-    """SQL that turns one stored column into its value, missing code and faults.
-
-    Parameters
-    ----------
-    table : Table
-        The description.
-    name : str
-        Column name.
-    i : int
-        Number of the column in the engine.
-    kind : str
-        How it is stored.
-
-    Returns
-    -------
-    list of str
-        Select expressions ``... AS t{i}`` (text), ``x{i}``, ``v{i}``, ``m{i}``, ``b{i}``, ``c{i}``.
-    """
-    variable = table.variables[name]
-    text, number = f"t{i}", _as_number(i, kind)
-    missing = _missing_expression(variable, text, i)
-    sign = f"CASE WHEN regexp_full_match({text}, {quote(LEFT)}) THEN -1 ELSE 1 END"
-    censored = f"CASE WHEN regexp_full_match({text}, {quote(CENSORED)}) THEN {sign} ELSE 0 END"
-    limits = variable.censorable and kind == "text"
-    x, value, bad = _value(variable, text, number, kind, i, limits=limits)
-    readable = f"CASE WHEN m{i} IS NULL THEN {value} END"
-    return [
-        f"{_as_text(i, kind)} AS t{i}",
-        f"{x} AS x{i}",
-        f"{missing} AS m{i}",
-        f"{readable} AS v{i}",
-        f"(m{i} IS NULL AND ({bad})) AS b{i}",
-        f"CAST(CASE WHEN m{i} IS NULL THEN {censored if limits else '0'} ELSE 0 END AS TINYINT) AS c{i}",
-    ]
+def _layered(cells: list[_Cell]) -> str:
+    # three steps, each written once and read by the next: SQL would otherwise repeat every expression inside the later ones
+    read = ", ".join(part for cell in cells for part in (f"r{cell.i}", f"{cell.text()} AS t{cell.i}", f"{cell.number()} AS x{cell.i}"))
+    coded = ", ".join(f"{cell.missing()} AS m{cell.i}, {cell.sign()} AS c{cell.i}" for cell in cells)
+    typed = ", ".join(f"{cell.value()} AS v{cell.i}" for cell in cells)
+    kept = ", ".join(
+        f"t{cell.i}, x{cell.i}, m{cell.i}, v{cell.i}, (m{cell.i} IS NULL AND ({cell.unreadable()})) AS b{cell.i}, c{cell.i}"
+        for cell in cells
+    )
+    steps = f"(SELECT row, {read} FROM stored)" if cells else "(SELECT row FROM stored)"
+    if not cells:
+        return f"SELECT row FROM {steps}"
+    return f"SELECT row, {kept} FROM (SELECT *, {typed} FROM (SELECT *, {coded} FROM {steps}))"
 
 
-def _as_text(i: int, kind: str) -> str:
-    if kind == "text":
-        return f"nullif(r{i}, '')"
-    if kind == "number":
-        # a whole number that was stored as 1.0 because of missing cells is the code 1
-        return (
-            f"CASE WHEN r{i} = floor(r{i}) AND abs(r{i}) < 1e15 THEN CAST(CAST(r{i} AS BIGINT) AS VARCHAR) ELSE CAST(r{i} AS VARCHAR) END"
+@dataclass(frozen=True)
+class _Cell:
+    """SQL for one column: text and number as stored, then missing code and limit sign, then the typed value."""
+
+    variable: Variable
+    i: int
+    kind: str
+
+    @property
+    def numeric(self) -> bool:
+        return self.variable.type in ("integer", "number")
+
+    @property
+    def limits(self) -> bool:
+        return self.variable.censorable and self.kind == "text"
+
+    def text(self) -> str:
+        r = f"r{self.i}"
+        if self.kind == "text":
+            return f"nullif({r}, '')"
+        if self.numeric or self.variable.type == self.kind:
+            return "CAST(NULL AS VARCHAR)"  # numbers as numbers and days as days need no text
+        if self.kind == "number":
+            # a whole number that was stored as 1.0 because of missing cells is the code 1
+            whole = f"{r} = floor({r}) AND abs({r}) < 1e15"
+            return f"CASE WHEN {whole} THEN CAST(CAST({r} AS BIGINT) AS VARCHAR) ELSE CAST({r} AS VARCHAR) END"
+        return f"CAST({r} AS VARCHAR)"
+
+    def number(self) -> str:
+        r = f"r{self.i}"
+        if not self.numeric or self.kind == "date":
+            return "CAST(NULL AS DOUBLE)"
+        if self.kind != "text":
+            return f"CAST({r} AS DOUBLE)"
+        plain = f"WHEN regexp_full_match({r}, {quote(NUMBER)}) THEN TRY_CAST({r} AS DOUBLE)"
+        if not self.limits:
+            return f"CASE {plain} END"
+        flagged = (
+            f"WHEN regexp_full_match({r}, {quote(FLAGGED)}) THEN TRY_CAST(regexp_extract({r}, {quote('^' + FLAGGED + '$')}, 1) AS DOUBLE)"
         )
-    return f"CAST(r{i} AS VARCHAR)"
+        limit = (
+            f"WHEN regexp_full_match({r}, {quote(CENSORED)}) THEN TRY_CAST(regexp_extract({r}, {quote('^' + CENSORED + '$')}, 2) AS DOUBLE)"
+        )
+        return f"CASE {plain} {flagged} {limit} END"
 
+    def missing(self) -> str:
+        codes = self.variable.missing
+        empty = next((k for k, code in enumerate(codes) if code.value == ""), -1)
+        absent = f"t{self.i} IS NULL" if self.kind == "text" else f"r{self.i} IS NULL"
+        cases = [f"WHEN {absent} THEN {empty}"]
+        for k, code in enumerate(codes):
+            number = plain_number(code.value)
+            if code.value and number is not None and self.numeric:
+                cases.append(f"WHEN x{self.i} = {number!r} AND NOT coalesce({self.is_limit()}, FALSE) THEN {k}")
+            elif code.value:
+                cases.append(f"WHEN t{self.i} = {quote(code.value)} THEN {k}")
+        return f"CAST(CASE {' '.join(cases)} END AS SMALLINT)"
 
-def _as_number(i: int, kind: str) -> str:
-    if kind == "text":
-        return f"CASE WHEN regexp_full_match(r{i}, {quote(NUMBER)}) THEN TRY_CAST(r{i} AS DOUBLE) END"
-    return "CAST(NULL AS DOUBLE)" if kind == "date" else f"CAST(r{i} AS DOUBLE)"
+    def is_limit(self) -> str:
+        # "<99" is a result, not the missing code 99
+        return f"NOT regexp_full_match(t{self.i}, {quote('[0-9.+-].*')})" if self.limits else "FALSE"
 
+    def sign(self) -> str:
+        if not self.limits:
+            return "CAST(0 AS TINYINT)"
+        sign = f"CASE WHEN regexp_full_match(t{self.i}, {quote(LEFT)}) THEN -1 ELSE 1 END"
+        return f"CAST(CASE WHEN x{self.i} IS NOT NULL AND {self.is_limit()} THEN {sign} ELSE 0 END AS TINYINT)"
 
-def _missing_expression(variable: Variable, text: str, i: int) -> str:
-    empty = next((k for k, code in enumerate(variable.missing) if code.value == ""), -1)
-    cases = [f"WHEN {text} IS NULL THEN {empty}"]
-    for k, code in enumerate(variable.missing):
-        numeric = plain_number(code.value)
-        if code.value == "":
-            continue
-        if numeric is not None and variable.type in ("integer", "number"):
-            cases.append(f"WHEN x{i} = {numeric!r} THEN {k}")
-        cases.append(f"WHEN {text} = {quote(code.value)} THEN {k}")
-    return f"CAST(CASE {' '.join(cases)} END AS SMALLINT)"
+    def value(self) -> str:
+        i, variable = self.i, self.variable
+        if variable.categories:
+            codes = ", ".join(repr(float(c.value)) if self.numeric else quote(str(c.value)) for c in variable.categories)
+            return f"CASE WHEN m{i} IS NULL THEN list_position([{codes}], {'x' if self.numeric else 't'}{i}) END"
+        value = (
+            self.day() if variable.type == "date" else self.truth() if variable.type == "boolean" else f"{'x' if self.numeric else 't'}{i}"
+        )
+        return f"CASE WHEN m{i} IS NULL{f' AND isfinite(x{i})' if self.numeric else ''} THEN {value} END"
 
+    def day(self) -> str:
+        t = f"t{self.i}"
+        if self.kind == "date":
+            return f"r{self.i}"
+        if self.variable.date_format != "default":
+            return f"CAST(try_strptime({t}, {quote(self.variable.date_format)}) AS DATE)"
+        return f"CASE WHEN regexp_full_match({t}, '\\d{{4}}-\\d{{2}}-\\d{{2}}([T ].*)?') THEN TRY_CAST(left({t}, 10) AS DATE) END"
 
-def _value(variable: Variable, text: str, number: str, kind: str, i: int, *, limits: bool) -> tuple[str, str, str]:
-    # -> (number as stored, typed value, condition of a cell that cannot be read)
-    if variable.type == "date":
-        day = _date(variable, text, kind, i)
-        return "CAST(NULL AS DOUBLE)", day, f"({day}) IS NULL OR v{i} < DATE '{FIRST_DAY}' OR v{i} > DATE '{LAST_DAY}'"
-    if variable.type == "boolean":
-        truth = f"CASE WHEN lower({text}) IN {TRUE} THEN TRUE WHEN lower({text}) IN {FALSE} THEN FALSE END"
-        return "CAST(NULL AS DOUBLE)", truth, f"({truth}) IS NULL"
-    if variable.type == "string":
-        if not variable.categories:
-            return "CAST(NULL AS DOUBLE)", text, "FALSE"
-        codes = ", ".join(quote(str(c.value)) for c in variable.categories)
-        return "CAST(NULL AS DOUBLE)", f"list_position([{codes}], {text})", "FALSE"
-    return _number_value(variable, text, number, i, limits=limits)
+    def truth(self) -> str:
+        if self.kind == "boolean":
+            return f"r{self.i}"
+        return f"CASE WHEN lower(t{self.i}) IN {TRUE} THEN TRUE WHEN lower(t{self.i}) IN {FALSE} THEN FALSE END"
 
-
-def _number_value(variable: Variable, text: str, number: str, i: int, *, limits: bool) -> tuple[str, str, str]:
-    value = f"CASE WHEN isfinite(x{i}) THEN x{i} END"
-    if limits:
-        flagged = f"TRY_CAST(regexp_extract({text}, {quote('^' + FLAGGED + '$')}, 1) AS DOUBLE)"
-        limit = f"TRY_CAST(regexp_extract({text}, {quote('^' + CENSORED + '$')}, 2) AS DOUBLE)"
-        number = f"coalesce({number}, {flagged}, {limit})"
-    bad = f"({value}) IS NULL"
-    if variable.type == "integer":
-        bad += f" OR x{i} != floor(x{i})"
-    if variable.categories:
-        codes = ", ".join(repr(float(c.value)) for c in variable.categories)
-        value = f"list_position([{codes}]::DOUBLE[], x{i})"
-    return number, value, bad
-
-
-def _date(variable: Variable, text: str, kind: str, i: int) -> str:
-    if kind == "date":
-        return f"r{i}"
-    if variable.date_format != "default":
-        return f"CAST(try_strptime({text}, {quote(variable.date_format)}) AS DATE)"
-    return f"CASE WHEN regexp_full_match({text}, '\\d{{4}}-\\d{{2}}-\\d{{2}}([T ].*)?') THEN TRY_CAST(left({text}, 10) AS DATE) END"
+    def unreadable(self) -> str:
+        i, kind = self.i, self.variable.type
+        if kind == "string":
+            return "FALSE"
+        if kind == "date":
+            return f"v{i} IS NULL OR v{i} < DATE '{FIRST_DAY}' OR v{i} > DATE '{LAST_DAY}'"
+        if kind == "boolean":
+            return f"v{i} IS NULL"
+        # an unknown code of a coded column is a number all the same
+        finite = f"x{i} IS NULL OR NOT isfinite(x{i})"
+        return f"{finite} OR x{i} != floor(x{i})" if kind == "integer" else finite

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cobalamin.dictionary.failure_report import note
 from cobalamin.dictionary.mixture import LEAST_GROUP, SEPARATE, TwoHeaps, separation, shifted_groups, two_heaps
@@ -22,6 +23,8 @@ NAMES = ("person_id", "row_id", "psu", "stratum", "weight")
 LEAST_ROWS = 20
 FAR = 0.5  # a lone number lies this share of the whole range beyond the rest
 OFTEN = 3
+SENTINEL_ADVICE = "a value; if it is a code, declare it under missingValues with its reason"
+LONE = [s for s in SENTINELS if abs(s) > 70 or s < 0]
 GROUP_ROLES = ("assay", "stratum", "psu")
 
 
@@ -48,57 +51,82 @@ def sentinel_rules(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
     """
     rules: list[Rule] = []
     notes: list[dict[str, Any]] = []
-    for name, i in staged.fields.items():
-        variable = staged.variable(name)
-        if variable.type not in ("number", "integer") or variable.categories or variable.role in NAMES or variable.analytes:
-            continue
-        for value, n, far in _lonely(connection, staged, i):
-            limit = variable.range.upper if value > 0 else variable.range.lower
-            inside = _inside(variable, value)
-            if not inside:
-                continue  # the range rule has named it
+    for variable, holder, where in _quantities(staged):
+        i, name = staged.fields[variable.name], variable.name
+        for value, n, far in lone_numbers(_column(connection, staged, f"x{i}", where)):
+            limit = holder.range.upper if value > 0 else holder.range.lower
+            what = f"{holder.name}: " if variable.analytes else ""
             if far and (limit is None or n >= OFTEN):
-                detail = ((f"of {value:g}, far from all other values", "TRUE"),)
-                rules.append(Rule("suspected sentinel", name, f"x{i} = {value!r}", SENTINEL_ADVICE, detail))
+                detail = ((f"{what}the number {value:g}, far from all other values", "TRUE"),)
+                rules.append(Rule("suspected sentinel", name, f"{where} AND x{i} = {value!r}", SENTINEL_ADVICE, detail))
             else:
-                text = f"{value:g} occurs {n:,} times and may stand for missing; it lies inside the range. Declare it, or leave it."
+                text = f"{what}{value:g} occurs {n:,} times and may stand for missing; it lies inside the range. Declare it, or leave it."
                 notes.append(note(staged.table.name, name, "possible sentinel", n, text))
     return rules, notes
 
 
-SENTINEL_ADVICE = "a value; if it is a code, declare it under missingValues with its reason"
+def _quantities(staged: Staged) -> Iterator[tuple[Variable, Analyte | Variable, str]]:
+    # rows that are readable and inside the range: what lies outside has been named by the range rule
+    for name, i in staged.fields.items():
+        variable = staged.variable(name)
+        if variable.type not in ("number", "integer") or variable.categories or variable.role in NAMES:
+            continue
+        for holder, rows in _holders(staged, variable):
+            low, high = (f"lo{i}", f"hi{i}") if variable.analytes else (_end(variable.range.lower), _end(variable.range.upper))
+            inside = f"coalesce(v{i} >= {low}, TRUE) AND coalesce(v{i} <= {high}, TRUE)"
+            yield variable, holder, f"{rows} AND m{i} IS NULL AND NOT b{i} AND c{i} = 0 AND {inside}"
 
 
-def _inside(variable: Variable, value: float) -> bool:
-    low, high = variable.range.lower, variable.range.upper
-    return (low is None or value >= low) and (high is None or value <= high)
+def _end(bound: float | None) -> str:
+    return "NULL" if bound is None else repr(float(bound))
 
 
-def _lonely(connection: duckdb.DuckDBPyConnection, staged: Staged, i: int) -> Iterator[tuple[float, int, bool]]:
-    usual = ", ".join(repr(s) for s in SENTINELS if abs(s) > 70 or s < 0)
-    found = connection.execute(
-        f"SELECT x{i}, count(*) FROM {staged.name} WHERE x{i} IN ({usual}) AND m{i} IS NULL GROUP BY 1 ORDER BY 1"
-    ).fetchall()
-    if not found:
-        return
-    rest = f"SELECT count(*), min(x{i}), max(x{i}) FROM {staged.name} WHERE x{i} NOT IN ({usual}) AND m{i} IS NULL AND NOT b{i}"
-    n_rest, low, high = connection.execute(rest).fetchone() or (0, 0.0, 0.0)
-    if n_rest < LEAST_ROWS:
-        return
-    room = FAR * (high - low)
-    for value, n in found:
-        negative = value < 0 <= low
-        if value > high + room or negative:
-            yield float(value), int(n), True
-        elif _spike(connection, staged, i, value, int(n)):
-            yield float(value), int(n), False
+def _holders(staged: Staged, variable: Variable) -> list[tuple[Analyte | Variable, str]]:
+    # a column of one quantity, or each analyte of a long table with its rows
+    if not variable.analytes:
+        return [(variable, "TRUE")]
+    k = staged.fields.get(variable.analyte_column)
+    return [] if k is None else [(analyte, f"v{k} = {quote(analyte.name)}") for analyte in variable.analytes.values()]
 
 
-def _spike(connection: duckdb.DuckDBPyConnection, staged: Staged, i: int, value: float, n: int) -> bool:
+def lone_numbers(values: npt.NDArray[np.float64]) -> list[tuple[float, int, bool]]:
+    """Find the usual missing codes that stand out in a column.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Numbers as stored, without those that are declared missing.
+
+    Returns
+    -------
+    list of (float, int, bool)
+        Number, how often it occurs, and True where it lies far from all others (False: only far more frequent than its neighbours).
+
+    Examples
+    --------
+    >>> lone_numbers(np.array([*range(200, 260), 99999.0]))
+    [(99999.0, 1, True)]
+    """
+    if not len(values) or not (values.max() > 70 or values.min() < 0):
+        return []
+    usual = np.isin(values, LONE)
+    rest = values[~usual]
+    if not usual.any() or len(rest) < LEAST_ROWS:
+        return []
+    low, high = float(rest.min()), float(rest.max())
+    numbers, counts = np.unique(values[usual], return_counts=True)
+    found = []
+    for value, n in zip(numbers.tolist(), counts.tolist(), strict=True):
+        far = value > high + FAR * (high - low) or value < 0 <= low
+        if far or _spike(values, value, n):
+            found.append((value, n, far))
+    return found
+
+
+def _spike(values: npt.NDArray[np.float64], value: float, n: int) -> bool:
     # far more often than all its neighbours within 10 percent together
-    near = f"SELECT count(*) FROM {staged.name} WHERE x{i} BETWEEN {0.9 * value!r} AND {1.1 * value!r} AND x{i} != {value!r}"
-    neighbours = (connection.execute(near).fetchone() or (0,))[0]
-    return value > 0 and n >= 10 and n > 3 * int(neighbours)
+    neighbours = int(((values >= 0.9 * value) & (values <= 1.1 * value)).sum()) - n
+    return value > 0 and n >= 10 and n > 3 * neighbours
 
 
 def unit_suspects(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[list[Rule], list[dict[str, Any]]]:
@@ -120,11 +148,10 @@ def unit_suspects(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tupl
     notes: list[dict[str, Any]] = []
     for name, i in staged.fields.items():
         variable = staged.variable(name)
-        holders: list[Analyte | Variable] = list(variable.analytes.values()) or [variable]
-        for holder in holders:
+        for holder, rows in _holders(staged, variable):
             factors = _factors(holder)
-            where = f"v{i} > 0 AND c{i} = 0" + (f" AND v{_analyte(staged, variable)} = {quote(holder.name)}" if variable.analytes else "")
-            if not factors or (variable.analytes and _analyte(staged, variable) is None):
+            where = f"{rows} AND v{i} > 0 AND c{i} = 0"
+            if not factors:
                 continue
             values = _column(connection, staged, f"v{i}", where).astype(np.float64)
             if len(values) < LEAST_ROWS:
@@ -134,10 +161,6 @@ def unit_suspects(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tupl
                 rules += found
                 notes += said
     return rules, notes
-
-
-def _analyte(staged: Staged, variable: Variable) -> int | None:
-    return staged.fields.get(variable.analyte_column)
 
 
 def _factors(holder: Analyte | Variable) -> dict[str, float]:
@@ -170,8 +193,7 @@ def _one_factor(
     if heaps is not None:
         return [_mixture_rule(variable, holder, where, i, heaps, unit, factor)], []
     notes = _shift_notes(connection, staged, variable, i, holder, where, values, unit, factor)
-    apart = separation(values, factor)
-    if apart < SEPARATE and not variable.unit_column:
+    if not variable.unit_column and (apart := separation(values, factor)) < SEPARATE:
         text = (
             f"The column has no unit by row. A mixture of {unit} and {holder.unit} cannot be seen in single values: the factor"
             f" {_ratio(factor):.3g} is {apart:.1f} standard deviations of the logarithm, and {SEPARATE:g} are needed."
