@@ -26,6 +26,7 @@ everyone$b12_group <- cut(everyone$b12_pmol_l_roche_equiv, c(-Inf, 148, 221, Inf
 everyone$b12_group <- relevel(everyone$b12_group, "normal")
 everyone$low_b12 <- as.integer(everyone$b12_pmol_l_roche_equiv < 148)
 everyone$low_b12_released <- as.integer(everyone$b12_pmol_l < 148)
+everyone$age_entry_lag2 <- everyone$age_entry_years + 2
 everyone$age10 <- everyone$age_years / 10
 
 # the full design (all examined persons) and, within it, the domain analysed
@@ -53,6 +54,9 @@ weighted_logistic <- function(formula, design) {
 mortality <- Surv(age_entry_years, age_exit_years, died) ~ log2_b12 + male + smoking
 groups <- Surv(age_entry_years, age_exit_years, died) ~ b12_group + male + smoking
 determinants <- low_b12 ~ rx_metformin + rx_ppi + age10 + male
+# follow-up of the first two years left out: people enter two years later, and those gone by then do not enter
+late <- subset(design, in_cohort == 1 & age_exit_years > age_entry_lag2)
+lagged <- Surv(age_entry_lag2, age_exit_years, died) ~ log2_b12 + male + smoking
 longer <- low_b12 ~ rx_metformin + rx_ppi + rx_h2ra + supplement_b12_any + diabetes_diagnosed + age10 + male + race_ethnicity
 steps <- with(everyone, list(examined == 1, age_years >= 20, !is.na(b12_pmol_l), mort_eligible == 1, !is.na(smoking), age_exit_years > age_entry_years))
 left <- Reduce(`&`, lapply(steps, function(x) x & !is.na(x)), accumulate = TRUE)
@@ -71,6 +75,7 @@ result <- list(
   cox_groups = cox(groups),
   svycoxph = weighted_cox(mortality, domain),
   svycoxph_subset_as_sample = weighted_cox(mortality, only),
+  svycoxph_lag2 = weighted_cox(lagged, late),
   svycoxph_groups = weighted_cox(groups, domain),
   logistic = logistic(determinants, cohort),
   logistic_longer = logistic(longer, cohort),

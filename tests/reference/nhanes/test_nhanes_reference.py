@@ -182,6 +182,14 @@ def test_survey_weighted_cox(everyone: pd.DataFrame, model: str, formula: str, f
     close_to_r(cut, EXPECTED[model], [*first, *SMOKING])
 
 
+def test_survey_weighted_cox_without_the_first_two_years(everyone: pd.DataFrame) -> None:
+    examined = everyone[everyone["examined"] == 1].assign(age_entry_lag2=lambda t: t["age_entry_years"] + 2)
+    examined["late"] = examined["in_cohort"] & (examined["age_exit_years"] > examined["age_entry_lag2"])
+    times = FOLLOW_UP | {"entry": "age_entry_lag2"}
+    fit = cb.cox("log2_b12 + male + smoking", examined, **times, survey=cb.Survey(**DESIGN, domain="late"))
+    close_to_r(fit, EXPECTED["svycoxph_lag2"], ["log2_b12", *SMOKING])
+
+
 SHORT = ["rx_metformin", "rx_ppi", "age10", "male"]
 LONG = ["rx_metformin", "rx_ppi", "rx_h2ra", "supplement_b12_any", "diabetes_diagnosed", "age10", "male", "race_ethnicity"]
 RACES = [f"race_ethnicity[T.{r}]" for r in ("nh_black", "nh_white", "other_hispanic", "other_multi")]
