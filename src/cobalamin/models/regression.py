@@ -265,7 +265,7 @@ def empty_cells(matrix: Matrix, y: Floats, weight: Floats, separated: Bools) -> 
     dict of (variable, level) to str
         One sentence per empty cell.
     """
-    told = {}
+    told: dict[tuple[str, str], str] = {}
     for factor in matrix.factors:
         where = list(factor.columns)
         if separated[where].any():
