@@ -134,16 +134,15 @@ def covariance_of(information: Floats) -> Floats:
     >>> covariance_of(np.array([[4.0]])).tolist()
     [[0.25]]
     """
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
     if len(information) == 0:
         return np.zeros((0, 0))
     # unit diagonal first: a coefficient on its way to infinity has almost no information
     scale = 1 / np.sqrt(np.maximum(np.diag(information), np.finfo(np.float64).tiny))
     unit = information * scale * scale[:, None]
     try:
-        inverse: Floats = cho_solve(cho_factor(unit, lower=True), np.eye(len(unit)))
-    except LinAlgError:
+        root = np.linalg.inv(np.linalg.cholesky(unit))
+        inverse: Floats = root.T @ root
+    except np.linalg.LinAlgError:
         inverse = np.asarray(np.linalg.pinv(unit, hermitian=True), dtype=np.float64)
     return np.asarray(inverse * scale * scale[:, None])
 
@@ -184,16 +183,18 @@ def find_aliases(information: Floats, events: float) -> tuple[Bools, dict[int, F
     p = len(information)
     keep = np.zeros(p, dtype=bool)
     combination: dict[int, Floats] = {}
+    left = information.copy()
     for j in range(p):
-        own, coefficients = information[j, j], np.zeros(p)
+        own, pivot = information[j, j], left[j, j]
+        keep[j] = own > ALIAS_TOLERANCE * max(events, 1.0) and pivot > ALIAS_TOLERANCE * own
+        if keep[j]:
+            # what the other columns do not share with this one
+            left -= np.outer(left[:, j], left[j]) / pivot
+            continue
+        combination[j] = np.zeros(p)
+        before = np.flatnonzero(keep[:j])
         if own > ALIAS_TOLERANCE * max(events, 1.0):
-            before = np.flatnonzero(keep[:j])
-            solved = covariance_of(information[np.ix_(before, before)]) @ information[before, j]
-            coefficients[before] = solved
-            left = own - float(information[j, before] @ solved)
-            keep[j] = left > ALIAS_TOLERANCE * own
-        if not keep[j]:
-            combination[j] = coefficients
+            combination[j][before] = covariance_of(information[np.ix_(before, before)]) @ information[before, j]
     return keep, combination
 
 
