@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from cobalamin.core.estimates import Estimates
 from cobalamin.report.blocks import Block, Bullets, Definitions, Document, Note, Paragraph, Section, Sentence, Show
+from cobalamin.report.curves import exhibits_curves
+from cobalamin.report.distribution import exhibits_distribution
 from cobalamin.report.exhibit import Exhibit, number_exhibits
 from cobalamin.report.facts import StudyFacts
-from cobalamin.report.figures import exhibits_curves, exhibits_distribution
 from cobalamin.report.flow import exhibit_flow
 from cobalamin.report.forest import exhibits_forest
 from cobalamin.report.labels import SIMULATED, join_words, plain, term_label

@@ -31,6 +31,11 @@ class Column:
     label: str
     align: Align = "right"
 
+    @property
+    def has_long_word(self) -> bool:
+        """Whether a word of the heading must be broken to keep the table narrow."""
+        return any(len(word) > 20 for word in self.label.split())
+
 
 @dataclass(frozen=True)
 class Row:

@@ -45,7 +45,7 @@ class ModelFacts:
     survey : bool
         Whether the survey design (weights, strata, clusters) is used.
     lag : float
-        Years before time zero in which the exposure is ignored; 0 = none.
+        Time (in ``time_unit``) that must pass between the exposure and the start of follow-up; 0 = none.
     note : str
         One further sentence, e.g. how the time scale differs in this model.
     """

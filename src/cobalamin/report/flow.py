@@ -11,8 +11,9 @@ from cobalamin.report import svg
 from cobalamin.report.exhibit import Exhibit, FigureBody
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.format import SUPPRESSED, count, is_suppressed
-from cobalamin.report.labels import SIMULATED_SENTENCE, plain, wrap
+from cobalamin.report.labels import SIMULATED_SENTENCE, plain
 from cobalamin.report.records import records
+from cobalamin.report.wrapping import wrap
 
 WIDTH = 500.0
 MAIN_X, MAIN_WIDTH = 2.0, 250.0

@@ -11,7 +11,7 @@ from cobalamin.report import format as fmt
 from cobalamin.report import theme
 from cobalamin.report.exhibit import Exhibit, FigureBody
 from cobalamin.report.facts import StudyFacts
-from cobalamin.report.labels import outcome_label, plain
+from cobalamin.report.labels import outcome_label, plain, slug
 from cobalamin.report.select import Contrast, contrasts, described_models, model_rows
 from cobalamin.report.tables import caption, level_text
 
@@ -126,15 +126,15 @@ def axis_limits(shown: list[Contrast]) -> tuple[float, float]:
 
 def _forest(estimates: Estimates, shown: list[Contrast], family: tuple[str, str], facts: StudyFacts) -> Exhibit:
     outcome, measure = family
-    single = len({(c.row.term, c.row.level) for c in shown}) == 1
-    what = shown[0].label if single else "exposures"
+    usual = _usual(shown)
     about = outcome_label(outcome, facts)
-    title = f"{measure.capitalize()}s of {about}: {what} in each model"
+    title = f"{measure.capitalize()}s of {about}, all models"
     text = f"Points: {measure}s; lines: {level_text(facts)}; squares: primary models. Logarithmic scale; arrows: the interval goes on."
+    text = f"{usual}, where nothing else is named. {text}" if usual else text
     if any(not math.isnan(c.truth) for c in shown):
         text += " Diamonds and dashed line: the truth that was simulated."
     alt = "Forest plot. " + " ".join(_words(c) for c in shown)
-    key = "forest-" + "-".join("".join(x if x.isalnum() else "-" for x in w.lower()) for w in (outcome, measure) if w)
+    key = slug(f"forest {outcome} {measure}")
     with theme.theme():
         body = _draw(_lines(shown), shown, facts, key=key, title=title, alt=alt)
     return Exhibit(key, title, caption(text, facts), alt, _rows_behind(estimates, shown), body)
@@ -153,17 +153,30 @@ def _words(c: Contrast) -> str:
 def _lines(shown: list[Contrast]) -> list[Line]:
     """Make one line per contrast; a model with several contrasts becomes a heading."""
     width = LEFT * theme.WIDTH * 72 / theme.FONT_SIZE - 1.0
-    single = len({c.label for c in shown}) == 1
+    # what most models compare stands in the caption, not under each of them
+    usual = _usual(shown)
     lines: list[Line] = []
     for model in dict.fromkeys(c.model for c in shown):
         own = [c for c in shown if c.model == model]
         name = plain(model.label)
         if len(own) == 1:
-            lines.append(Line(theme.draw_lines(name, width), "" if single else theme.draw_lines(own[0].label, width * 1.08), own[0]))
+            lines.append(
+                Line(
+                    theme.draw_lines(name, width * (0.9 if model.role == "primary" else 1.0)),
+                    "" if own[0].label == usual else theme.draw_lines(own[0].label, width * 1.05),
+                    own[0],
+                )
+            )
             continue
-        lines.append(Line(theme.draw_lines(name, width + 18, 2)))
-        lines += [Line("", theme.draw_lines(c.label, width * 1.08), c) for c in own]
+        lines.append(Line(theme.draw_lines(name, width * 0.9, 3)))
+        lines += [Line("", theme.draw_lines(c.label, width * 1.05), c) for c in own]
     return lines
+
+
+def _usual(shown: list[Contrast]) -> str:
+    labels = [c.label for c in shown]
+    usual = max(dict.fromkeys(labels), key=labels.count)
+    return usual if 2 * labels.count(usual) > len(labels) else ""
 
 
 def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: str, title: str, alt: str) -> FigureBody:
@@ -209,12 +222,16 @@ def _draw_line(axes: Axes, line: Line, y: float, limits: tuple[float, float]) ->
     if c is None:
         return
     text = fmt.ratio_interval(c.row.value, c.row.low, c.row.high)
-    _print(axes, RIGHT + 0.015, y, text if text != fmt.DASH else "not estimable", size=theme.SMALL)
+    _print(axes, RIGHT + 0.015, y, text if text != fmt.DASH else _absent(c), size=theme.SMALL)
     if math.isfinite(c.row.value):
         _draw_interval(axes, c, y, limits)
     if not math.isnan(c.truth):
         look: dict[str, Any] = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": theme.COLORS[1], "markeredgewidth": 1.3}
         axes.plot([c.truth], [y], marker="D", zorder=4, linestyle="none", **look)
+
+
+def _absent(c: Contrast) -> str:
+    return fmt.SUPPRESSED if fmt.is_suppressed(c.row.warning) else "not estimable"
 
 
 def _print_label(axes: Axes, line: Line, y: float) -> None:

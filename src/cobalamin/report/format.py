@@ -91,6 +91,27 @@ def is_suppressed(note: str) -> bool:
     return any(word in note.lower() for word in _SUPPRESSION_WORDS)
 
 
+def without_suppression(note: str) -> str:
+    """Return what a warning says besides the hiding of numbers.
+
+    Parameters
+    ----------
+    note : str
+        ``Estimates.warning``: parts joined by semicolons.
+
+    Returns
+    -------
+    str
+        The other parts.
+
+    Examples
+    --------
+    >>> without_suppression("suppressed in part: events <= 7; 12 events for 4 parameters")
+    '12 events for 4 parameters'
+    """
+    return "; ".join(part for part in note.split("; ") if part and not is_suppressed(part))
+
+
 def percent(value: float, digits: int = 1) -> str:
     """Format a percentage given in percent.
 

@@ -91,9 +91,14 @@ def level_label(level: str, facts: StudyFacts) -> str:
     Returns
     -------
     str
-        The label.
+        The label, with typographic inequality signs.
+
+    Examples
+    --------
+    >>> level_label(">=221", StudyFacts("t", "q"))
+    '\u2265221'
     """
-    return plain(facts.levels.get(level, level))
+    return plain(facts.levels.get(level, level)).replace(">=", "\u2265").replace("<=", "\u2264")
 
 
 def row_label(term: str, level: str, reference: str, facts: StudyFacts) -> str:
@@ -190,6 +195,30 @@ def adjustment_words(model: ModelFacts) -> str:
     return f"adjusted for {join_words(words)}" if words else "unadjusted"
 
 
+def lag_words(model: ModelFacts, facts: StudyFacts) -> str:
+    """Say the lag of a model.
+
+    Parameters
+    ----------
+    model : ModelFacts
+        A model with a lag.
+    facts : StudyFacts
+        Unit of time.
+
+    Returns
+    -------
+    str
+        ``"with a lag of 5 years between exposure and the start of follow-up"``.
+
+    Examples
+    --------
+    >>> lag_words(ModelFacts("m", "M", "primary", "cox", "x", lag=5), StudyFacts("t", "q"))
+    'with a lag of 5 years between exposure and the start of follow-up'
+    """
+    unit = facts.time_unit.removesuffix("s") if model.lag == 1 else facts.time_unit
+    return f"with a lag of {model.lag:g} {unit} between exposure and the start of follow-up"
+
+
 def join_words(words: list[str]) -> str:
     """Join words as a sentence does.
 
@@ -211,86 +240,22 @@ def join_words(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
-def wrap(text: str, width: float, most: int = 3) -> list[str]:
-    """Break a label into lines for a figure.
+def slug(text: str) -> str:
+    """Make a text fit for an id: lower-case letters, digits and hyphens.
 
     Parameters
     ----------
     text : str
-        A label.
-    width : float
-        Width of a line in ems (see `text_width`).
-    most : int
-        Lines at most; a longer text ends in an ellipsis (the tables show it whole).
+        Any text.
 
     Returns
     -------
-    list of str
-        At least one line.
+    str
+        The id.
 
     Examples
     --------
-    >>> wrap("Serum vitamin B12, per doubling", 12)
-    ['Serum vitamin B12,', 'per doubling']
+    >>> slug("log2(b12) | LS")
+    'log2-b12-ls'
     """
-    lines = [""]
-    for word in plain(text).split(" "):
-        for piece in _pieces(word, width):
-            joined = f"{lines[-1]} {piece}" if lines[-1] else piece
-            if text_width(joined) <= width:
-                lines[-1] = joined
-            else:
-                lines.append(piece)
-    lines = [line for line in lines if line] or [""]
-    if len(lines) > most:
-        last = lines[most - 1]
-        while last and text_width(last + "\u2026") > width:
-            last = last[:-1]
-        lines = [*lines[: most - 1], last.rstrip() + "\u2026"]
-    return lines
-
-
-def text_width(text: str) -> float:
-    """Estimate the width of a text.
-
-    Parameters
-    ----------
-    text : str
-        One line.
-
-    Returns
-    -------
-    float
-        Width in ems of a wide sans-serif face (DejaVu Sans), so narrower faces fit too.
-
-    Examples
-    --------
-    >>> text_width("iii") < text_width("WWW")
-    True
-    """
-    return sum(_advance(c) for c in text)
-
-
-def _advance(c: str) -> float:
-    if unicodedata.combining(c):
-        return 0.0
-    if unicodedata.east_asian_width(c) in "WF" or ord(c) > 0x1F000:
-        return 1.2
-    if c in "ijlI'|.,:; ":
-        return 0.33
-    if c in "ftr()-/[]!":
-        return 0.42
-    if c in "sckvxyz":
-        return 0.58
-    return 1.0 if c in "mMW%@\u2026" else 0.82 if c == "w" else 0.72 if c.isupper() else 0.64
-
-
-def _pieces(word: str, width: float) -> list[str]:
-    """Cut a word that is longer than a line."""
-    pieces, current = [], ""
-    for c in word:
-        if current and text_width(current + c) > width:
-            pieces.append(current)
-            current = ""
-        current += c
-    return [*pieces, current]
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -42,7 +42,7 @@ def exhibit_models(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:
         caption=caption("Formulas as written in the protocol; the outcome or follow-up stands outside them.", facts),
         alt=f"Table of {len(models)} models with role, type, adjustment and formula.",
         estimates=Estimates.from_rows([]),
-        body=TableBody(columns, tuple(_model_row(m) for m in models)),
+        body=TableBody(columns, tuple(_model_row(m, facts) for m in models)),
     )
 
 
@@ -106,8 +106,12 @@ def exhibit_attrition(estimates: Estimates, facts: StudyFacts) -> Exhibit | None
     )
 
 
-def _model_row(model: ModelFacts) -> Row:
-    kind = model.kind.capitalize() + (", survey-weighted" if model.survey else "") + (f", lag {model.lag:g} years" if model.lag else "")
+def _model_row(model: ModelFacts, facts: StudyFacts) -> Row:
+    kind = (
+        model.kind.capitalize()
+        + (", survey-weighted" if model.survey else "")
+        + (f", lag {model.lag:g} {facts.time_unit}" if model.lag else "")
+    )
     words = adjustment_words(model).removeprefix("adjusted for ")
     return Row((plain(model.label), model.role, kind, words, plain(model.formula) or fmt.DASH))
 
@@ -118,6 +122,7 @@ _FACT_NAMES = {
     "events": "Events",
     "log-likelihood": "Log-likelihood",
     "loglik": "Log-likelihood",
+    "n_strata": "Strata",
     "aic": "AIC",
     "bic": "BIC",
 }
@@ -136,5 +141,5 @@ def _fact(frame: pd.DataFrame, measure: str) -> str:
     value, warning = float(rows["value"].iloc[0]), str(rows["warning"].iloc[0])
     if math.isnan(value):
         return fmt.SUPPRESSED if fmt.is_suppressed(warning) else fmt.DASH
-    whole = measure in {"n", "n_missing", "events"} or (measure == "person_time" and value >= 100)
-    return fmt.count(value) if whole and float(value).is_integer() else fmt.number(value, 0 if whole else 1)
+    whole = value.is_integer() or (measure == "person_time" and value >= 100)
+    return fmt.number(value, 0 if whole else 1)

@@ -78,8 +78,7 @@ def contrast_sentence(c: Contrast, facts: StudyFacts) -> Sentence:
     outcome = outcome_label(c.row.outcome, facts)
     start = f"{c.model.role.capitalize()} model ({plain(c.model.label)}): {_subject(c, facts)}"
     if not math.isfinite(c.row.value) or c.row.value <= 0:
-        why = f" ({plain(c.row.warning)})" if c.row.warning else ""
-        return Sentence(f"{start}: the association with {outcome} could not be estimated{why}.", (c.key,))
+        return Sentence(f"{start.removesuffix(',')}: {_absent(c, outcome)}", (c.key,))
     numbers = f"({_numbers(c, facts)})"
     return Sentence(f"{start} {_verdict(c, outcome, numbers)}{_truth(c)}", (c.key,))
 
@@ -152,12 +151,13 @@ def people_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None:
     Sentence or None
         None when neither is there.
     """
-    total = estimates.where(analysis="table1", measure="total", subgroup="Overall", term="").frame
-    if total.empty:
-        total = estimates.where(context="attrition", measure="remaining").frame.sort_values("at").tail(1)
-    if total.empty or math.isnan(total["n"].iloc[0]):
+    table = list(records(estimates.where(analysis="table1", measure="total", subgroup="Overall", term="").frame))
+    flow = list(records(estimates.where(context="attrition", measure="remaining").frame.sort_values("at").tail(1)))
+    # the flow chart counts everybody; Table 1 may leave out people without a group
+    total = (flow or table)[:1]
+    if not total or math.isnan(total[0].n):
         return None
-    n, events, time = (float(total[c].iloc[0]) for c in ("n", "events", "person_time"))
+    n, events, time = total[0].n, total[0].events, table[0].person_time if table else math.nan
     parts = [f"{fmt.count(n)} people were analysed"]
     parts += [f"with {fmt.count(events)} events ({plain(facts.event)})"] if not math.isnan(events) else []
     parts += [f"over {fmt.number(time)} person-{facts.time_unit}"] if not math.isnan(time) else []
@@ -179,7 +179,7 @@ def curve_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
     list of Sentence
         One per grouping and outcome, at the last time that every group reaches.
     """
-    rows = estimates.where(analysis="survival", context="curve", measure="survival").frame
+    rows = estimates.where(analysis="survival", context="curve", measure="survival").frame.dropna(subset=["at", "value"])
     found = []
     for (model, _, _), part in rows.groupby(["model", "outcome", "level"], sort=False):
         at = part.groupby("subgroup")["at"].max().min()
@@ -222,6 +222,13 @@ def missing_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None
         return Sentence("No model left anybody out for missing values.")
     words = [f"{fmt.count(v)} ({m})" for m, v in left.items()]
     return Sentence(f"People left out of a model because a variable was missing: {join_words(words)}.", ("n_missing",))
+
+
+def _absent(c: Contrast, outcome: str) -> str:
+    if fmt.is_suppressed(c.row.warning):
+        return f"the association with {outcome} is not shown, because disclosure control hid its numbers."
+    why = f" ({plain(c.row.warning)})" if c.row.warning else ""
+    return f"the association with {outcome} could not be estimated{why}."
 
 
 def _subject(c: Contrast, facts: StudyFacts) -> str:

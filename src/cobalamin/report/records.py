@@ -43,9 +43,9 @@ def records(frame: pd.DataFrame) -> Iterator[Record]:
     frame : DataFrame
         ``Estimates.frame`` or rows of it.
 
-    Yields
-    ------
-    Record
+    Returns
+    -------
+    iterator of Record
         One per row, in order.
 
     Examples

@@ -6,7 +6,7 @@ from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report.blocks import Sentence
 from cobalamin.report.facts import ModelFacts, StudyFacts
-from cobalamin.report.labels import adjustment_words, join_words, outcome_label, plain, term_label
+from cobalamin.report.labels import adjustment_words, join_words, lag_words, outcome_label, plain, term_label
 from cobalamin.report.select import KIND_WORDS
 
 ASSOCIATION = (
@@ -100,7 +100,7 @@ def model_sentence(model: ModelFacts, facts: StudyFacts) -> str:
     about = join_words([term_label(t, facts) for t in model.exposures]) or plain(model.formula)
     text = f"{model.role.capitalize()} model ({plain(model.label)}): {KIND_WORDS[model.kind]} of {outcome_label(model.outcome, facts)}"
     text += f" on {about}, {adjustment_words(model)}"
-    text += f", using exposure measured at least {model.lag:g} years before time zero" if model.lag else ""
+    text += f", {lag_words(model, facts)}" if model.lag else ""
     text += ", with sampling weights and a design-based variance" if model.survey else ""
     return f"{text}.{f' {plain(model.note)}' if model.note else ''}"
 
@@ -124,8 +124,9 @@ def warning_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]
     labels = {m.name: plain(m.label) for m in facts.models}
     found: dict[str, dict[str, None]] = {}
     for name, warning in zip(frame["model"], frame["warning"], strict=True):
-        if not fmt.is_suppressed(warning):
-            found.setdefault(plain(warning), {})[labels.get(name, plain(name))] = None
+        said = plain(fmt.without_suppression(warning))
+        if said:
+            found.setdefault(said, {})[labels.get(name, plain(name))] = None
     return [Sentence(f"{join_words([m for m in models if m]) or 'Results'}: {w}") for w, models in found.items()]
 
 
@@ -145,7 +146,7 @@ def suppression_sentence(estimates: Estimates) -> Sentence | None:
     hidden = int(estimates.frame["warning"].map(fmt.is_suppressed).sum())
     if not hidden:
         return None
-    return Sentence(f"{fmt.count(hidden)} of {fmt.count(len(estimates))} result rows are hidden or rounded by disclosure control.")
+    return Sentence(f"{fmt.count(hidden)} of {fmt.count(len(estimates))} result rows have numbers hidden by disclosure control.")
 
 
 def truth_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:

@@ -109,12 +109,25 @@ def _variable(cells: _Cells, frame: pd.DataFrame, term: str, groups: list[str], 
     for name, one in (("Mean (SD)", _mean), ("Median (quartiles)", _median)):
         if cells.has(term, "mean" if one is _mean else "median"):
             rows.append(Row((name, *(one(cells, g, term) for g in groups), *blank), indent=1))
-    levels = dict.fromkeys(frame.loc[(frame["term"] == term) & (frame["measure"] == "percent"), "level"])
+    levels = list(dict.fromkeys(frame.loc[(frame["term"] == term) & (frame["measure"] == "percent"), "level"]))
+    yes = _yes(levels)
+    if yes is not None:
+        shares = (_share(cells, g, term, yes) for g in groups)
+        rows[0] = Row((f"{term_label(term, facts)}: {level_label('yes', facts)}", *shares, *tail))
+        levels = []
     for level in levels:
         rows.append(Row((level_label(level, facts) or "Yes", *(_share(cells, g, term, level) for g in groups), *blank), indent=1))
     if _any_missing(cells, groups, term):
         rows.append(Row(("Missing", *(_missing(cells, g, term) for g in groups), *blank), indent=1))
     return rows
+
+
+def _yes(levels: list[str]) -> str | None:
+    """Return the affirmative level of a yes/no variable: its other level says nothing more."""
+    for no, yes in (("0", "1"), ("no", "yes"), ("No", "Yes"), ("False", "True"), ("false", "true")):
+        if set(levels) in ({no, yes}, {yes}):
+            return yes
+    return None
 
 
 def _mean(cells: _Cells, group: str, term: str) -> str:

@@ -11,7 +11,7 @@ from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report.exhibit import Column, Exhibit, Row, TableBody
 from cobalamin.report.facts import ModelFacts, StudyFacts
-from cobalamin.report.labels import SIMULATED_SENTENCE, adjustment_words, level_label, plain, term_label
+from cobalamin.report.labels import SIMULATED_SENTENCE, adjustment_words, lag_words, level_label, plain, term_label
 from cobalamin.report.records import Record, records
 from cobalamin.report.select import KIND_WORDS, contrasts, described_models, model_rows
 
@@ -94,7 +94,7 @@ def exhibit_results(
         caption=caption(_RESULT_CAPTIONS[head], facts),
         alt=f"Table of {len(rows)} rows with {join_measures(measures)} and {level_text(facts)}.",
         estimates=Estimates.from_frame(frame),
-        body=TableBody(tuple(columns), tuple(rows), (*[_model_note(m) for m in models], *notes.texts)),
+        body=TableBody(tuple(columns), tuple(rows), (*[_model_note(m, facts) for m in models], *notes.texts)),
     )
 
 
@@ -135,8 +135,8 @@ class _Notes:
         self._marks: dict[str, str] = {}
 
     def mark(self, text: str) -> str:
-        text = plain(text)
-        if not text or fmt.is_suppressed(text):
+        text = plain(fmt.without_suppression(text))
+        if not text:
             return ""
         if text not in self._marks:
             i = len(self._marks)
@@ -205,8 +205,8 @@ def person_time(value: float, warning: str = "") -> str:
     return fmt.number(value, 0 if value >= 100 else 1)
 
 
-def _model_note(model: ModelFacts) -> str:
+def _model_note(model: ModelFacts, facts: StudyFacts) -> str:
     parts = [f"{KIND_WORDS[model.kind]}", adjustment_words(model)]
-    parts += [f"exposure measured at least {model.lag:g} years before time zero"] if model.lag else []
+    parts += [lag_words(model, facts)] if model.lag else []
     parts += ["survey-weighted"] if model.survey else []
     return f"{plain(model.label)}: {', '.join(parts)}.{f' {plain(model.note)}' if model.note else ''}"

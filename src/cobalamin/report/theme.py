@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cobalamin.report import svg
 from cobalamin.report.exhibit import FigureBody
-from cobalamin.report.labels import plain, wrap
+from cobalamin.report.labels import plain
+from cobalamin.report.wrapping import wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

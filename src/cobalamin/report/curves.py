@@ -1,9 +1,8 @@
-"""Distribution of the exposure with clinical cut-offs, and survival curves with the numbers at risk beneath them."""
+"""Survival curves, or their complement where events are rare, with the numbers at risk beneath them."""
 
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,34 +13,15 @@ from cobalamin.report import format as fmt
 from cobalamin.report import theme
 from cobalamin.report.exhibit import Exhibit, FigureBody
 from cobalamin.report.facts import StudyFacts
-from cobalamin.report.labels import group_label, level_label, plain, term_label, text_width
+from cobalamin.report.labels import group_label, join_words, level_label, outcome_label, plain, slug
 from cobalamin.report.tables import caption, level_text
+from cobalamin.report.wrapping import text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Above this lowest survival an event is rare: the complement of the curve is drawn, on an axis that does not start at 1
 RARE = 0.7
-_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.9}
-
-
-def exhibits_distribution(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
-    """Draw one histogram per variable, groups over one another, with the cut-offs of the facts.
-
-    Parameters
-    ----------
-    estimates : Estimates
-        Rows of analysis ``distribution``: bin edges in ``low`` and ``high``, counts in ``n``.
-    facts : StudyFacts
-        Labels and cut-offs.
-
-    Returns
-    -------
-    list of Exhibit
-        Empty without such rows.
-    """
-    rows = estimates.where(analysis="distribution", measure="histogram")
-    return [_distribution(rows.where(term=term), term, facts) for term in dict.fromkeys(rows.frame["term"])]
 
 
 def exhibits_curves(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
@@ -60,109 +40,27 @@ def exhibits_curves(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
         Empty without such rows. Where everybody's survival stays above 0.7 the figure shows its complement.
     """
     rows = estimates.where(analysis="survival", context="curve")
-    curves = rows.where(measure="survival").frame
+    curves = rows.where(measure="survival").frame.dropna(subset=["at", "value"])
     found = list(dict.fromkeys(zip(curves["model"], curves["outcome"], curves["level"], strict=True)))
     return [_curves(rows.where(model=m, outcome=o, level=s), (m, o, s), facts) for m, o, s in found]
 
 
-def _distribution(rows: Estimates, term: str, facts: StudyFacts) -> Exhibit:
-    frame = rows.frame
-    groups = list(dict.fromkeys(frame["subgroup"]))
-    name = term_label(term, facts)
-    by = f" by {group_label(next((m for m in frame['model'] if m), ''), facts)}" if len(groups) > 1 else ""
-    title = f"Distribution of {name}{by}"
-    hidden = int(frame["n"].isna().sum())
-    lines = [c for c in facts.cutoffs if c.variable == term]
-    text = "Percent of people in each interval" + (" of their group." if len(groups) > 1 else ".")
-    text += f" Dashed lines: {'; '.join(plain(c.label) for c in lines)}." if lines else ""
-    text += _hidden_words(hidden)
-    alt = f"Histogram. {' '.join(_histogram_words(frame, g, facts) for g in groups)}"
-    with theme.theme():
-        body = _draw_distribution(frame, term, facts, title, alt)
-    return Exhibit(f"distribution-{_slug(term)}", title, caption(text, facts), alt, rows, body)
-
-
-def _hidden_words(hidden: int) -> str:
-    if not hidden:
-        return ""
-    return " 1 interval with a small count is not shown." if hidden == 1 else f" {hidden} intervals with small counts are not shown."
-
-
-def _histogram_words(frame: pd.DataFrame, group: str, facts: StudyFacts) -> str:
-    part = frame.loc[(frame["subgroup"] == group) & frame["n"].notna()]
-    if part.empty:
-        return f"{level_label(group, facts)}: all intervals hidden."
-    top = part.loc[part["n"].idxmax()]
-    who = f"{level_label(group, facts)}: " if group else ""
-    unit = f" {top['unit']}" if top["unit"] else ""
-    return f"{who}{fmt.count(float(part['n'].sum()))} people, most between {top['low']:g} and {top['high']:g}{unit}."
-
-
-def _draw_distribution(frame: pd.DataFrame, term: str, facts: StudyFacts, title: str, alt: str) -> FigureBody:
-    groups = list(dict.fromkeys(frame["subgroup"]))
-    figure = theme.new_figure(3.5)
-    axes = figure.add_axes((0.12, 0.145, 0.86, 0.83 - 0.055 * math.ceil(len(groups) / 2) * (len(groups) > 1)))
-    theme.light_grid(axes)
-    for i, group in enumerate(groups):
-        _draw_histogram(axes, frame.loc[frame["subgroup"] == group], i, level_label(group, facts), alone=len(groups) == 1)
-    if _log_spaced(frame):
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    lines = [c for c in facts.cutoffs if c.variable == term]
-    # room above the bars, so that no label of a cut-off prints over them
-    axes.set_ylim(0, axes.get_ylim()[1] * (1 + 0.11 * len(lines)))
-    axes.margins(x=0.01)
-    for i, cut in enumerate(lines):
-        _draw_cutoff(axes, cut.value, cut.label, i)
-    axes.set_xlabel(theme.draw_lines(term_label(term, facts), 48, 2))
-    axes.set_ylabel("Percent of people")
-    if len(groups) > 1:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2)
-    return theme.save(figure, key=f"distribution-{_slug(term)}", title=title, desc=alt, simulated=facts.simulated)
-
-
-def _draw_histogram(axes: Axes, part: pd.DataFrame, i: int, name: str, *, alone: bool) -> None:
-    part = part.sort_values("low")
-    edges = np.append(part["low"].to_numpy(), part["high"].to_numpy()[-1])
-    share = 100 * part["n"].to_numpy() / np.nansum(part["n"].to_numpy())
-    look = theme.style(i)
-    if alone:
-        axes.stairs(share, edges, fill=True, color=look["color"], alpha=0.55)
-        axes.stairs(share, edges, color=look["color"], linewidth=0.8)
-    else:
-        axes.stairs(share, edges, linewidth=1.6, label=theme.draw_lines(name, 22, 2), **look)
-
-
-def _draw_cutoff(axes: Axes, value: float, label: str, i: int) -> None:
-    axes.axvline(value, color=theme.INK, linestyle=(0, (4, 2)), linewidth=1.0)
-    text = theme.draw_lines(label, 24, 1)
-    # labels step down so that two near cut-offs do not print over one another
-    place = (value, 0.99 - 0.085 * i)
-    look: dict[str, Any] = {"va": "top", "fontsize": theme.SMALL, "bbox": _WHITE, "zorder": 5}
-    axes.annotate(text, place, xycoords=axes.get_xaxis_transform(), xytext=(4, 0), textcoords="offset points", **look)
-
-
-def _log_spaced(frame: pd.DataFrame) -> bool:
-    """Whether the bins have equal ratios rather than equal widths."""
-    low, high = frame["low"].to_numpy(), frame["high"].to_numpy()
-    if len(low) < 3 or (low <= 0).any():
-        return False
-    return bool(np.ptp(np.log(high / low)) < 0.01 < np.ptp(high - low) / (high - low).mean())
-
-
 def _curves(rows: Estimates, which: tuple[str, str, str], facts: StudyFacts) -> Exhibit:
     grouping, outcome, state = which
-    frame = rows.where(measure="survival").frame
+    every = rows.where(measure="survival").frame
+    frame = every.dropna(subset=["at", "value"])
+    hidden = [level_label(g, facts) or "All" for g in dict.fromkeys(every["subgroup"]) if g not in set(frame["subgroup"])]
     risk = bool(frame["value"].min() > RARE)
     groups = list(dict.fromkeys(frame["subgroup"]))
-    event = plain(level_label(state, facts)) if state and state not in {"1", "event"} else plain(facts.outcome)
+    event = level_label(state, facts) if state in facts.levels else outcome_label(outcome, facts)
     by = f" by {group_label(grouping, facts)}" if len(groups) > 1 else ""
     title = f"{'Cumulative probability of' if risk else 'Survival free of'} {event}{by}"
     text = f"{'One minus the Kaplan-Meier' if risk else 'Kaplan-Meier'} estimate with {level_text(facts)} (shaded);"
     text += " every other end of follow-up counts as censoring. Curves are not adjusted. Beneath: people at risk."
     text += " Dots: hidden small counts." if rows.where(measure="at risk").frame["n"].isna().any() else ""
+    text += f" Too few events to show the curve of {join_words(hidden)}." if hidden else ""
     alt = f"Curves over {_time_label(frame, facts).lower()}. {' '.join(_curve_words(frame, g, facts, risk) for g in groups)}"
-    key = "curves-" + (_slug("-".join(w for w in (grouping, outcome, state) if w)) or "all")
+    key = "curves-" + (slug("-".join(w for w in (grouping, outcome, state) if w)) or "all")
     with theme.theme():
         body = _draw_curves(rows, facts, risk=risk, key=key, title=title, alt=alt)
     return Exhibit(key, title, caption(text, facts), alt, rows, body)
@@ -175,8 +73,8 @@ def _curve_words(frame: pd.DataFrame, group: str, facts: StudyFacts, risk: bool)
 
 
 def _draw_curves(rows: Estimates, facts: StudyFacts, *, risk: bool, key: str, title: str, alt: str) -> FigureBody:
-    frame, at_risk = rows.where(measure="survival").frame, rows.where(measure="at risk").frame
-    groups = list(dict.fromkeys(frame["subgroup"]))
+    frame, at_risk = rows.where(measure="survival").frame.dropna(subset=["at", "value"]), rows.where(measure="at risk").frame
+    groups = list(dict.fromkeys([*frame["subgroup"], *at_risk["subgroup"]]))
     names = [theme.draw_lines(level_label(g, facts) or "All", 14, 2) for g in groups]
     left = _left_margin(names)
     table = 0.22 * sum(1 + n.count("\n") * 0.75 for n in names) + 0.32 if len(at_risk) else 0.0
@@ -187,7 +85,9 @@ def _draw_curves(rows: Estimates, facts: StudyFacts, *, risk: bool, key: str, ti
     theme.light_grid(axes)
     start = _start(frame, at_risk)
     for i, group in enumerate(groups):
-        _draw_curve(axes, frame.loc[frame["subgroup"] == group], i, names[i], risk=risk, start=start)
+        part = frame.loc[frame["subgroup"] == group]
+        if len(part):
+            _draw_curve(axes, part, i, names[i], risk=risk, start=start)
     _curve_axes(axes, frame, at_risk, facts, risk=risk, start=start)
     if len(groups) > 1:
         axes.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.01), ncols=2, borderaxespad=0.2, handlelength=3.2)
@@ -271,7 +171,3 @@ def _at_risk_row(axes: Axes, part: pd.DataFrame, y: float) -> None:
 def _time_label(frame: pd.DataFrame, facts: StudyFacts) -> str:
     unit = next((u for u in frame["unit"] if u), facts.time_unit)
     return plain(facts.time_scale) or f"Time ({unit})"
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
