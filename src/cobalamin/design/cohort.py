@@ -177,6 +177,8 @@ def _load_people(tables: Tables, design: Design) -> pd.DataFrame:
             f"table '{design.person_table}': {int(keys[twice].nunique())} values of '{design.person_id}' stand on {int(twice.sum())} "
             f"of {len(keys)} rows; expected one row per person. Remove the copies, or move repeated measurements to a table of their own."
         )
+    if design.time_zero is not None and "time_zero" in people.columns:
+        raise DesignError(f"table '{design.person_table}' has a column 'time_zero', which the cohort makes itself; rename it.")
     refuse_later_knowledge(design, people.columns)
     return derive(people, design.derive)
 
@@ -201,7 +203,7 @@ def _select(design: Design, people: pd.DataFrame, measured: pd.DataFrame, course
     flow = begin(design.person_label or f"People in {design.person_table}", course.has_event)
     for check in course.before:
         flow = flow.take(check)
-    frame = _known_at_time_zero(people, measured, course.time_zero)
+    frame = _known_at_time_zero(people, measured, course.time_zero, design.time_zero is None)
     for criterion in design.eligibility:
         flow = flow.take(judge(criterion, frame, flow.member))
     for check in course.after:
@@ -209,14 +211,14 @@ def _select(design: Design, people: pd.DataFrame, measured: pd.DataFrame, course
     return flow
 
 
-def _known_at_time_zero(people: pd.DataFrame, measured: pd.DataFrame, zero: Floats) -> pd.DataFrame:
+def _known_at_time_zero(people: pd.DataFrame, measured: pd.DataFrame, zero: Floats, dateless: bool) -> pd.DataFrame:
     clash = [c for c in measured.columns if c in people.columns and not people[c].equals(measured[c])]
     if clash:
         raise DesignError(
             f"'{clash[0]}' is a column of the person table and, with other content, a covariate or exposure; rename the latter."
         )
-    frame = people.drop(columns=[c for c in measured.columns if c in people.columns])
-    return pd.concat([frame, measured], axis=1).assign(time_zero=from_days(zero))
+    frame = pd.concat([people.drop(columns=[c for c in measured.columns if c in people.columns]), measured], axis=1)
+    return frame if dateless else frame.assign(time_zero=from_days(zero))
 
 
 def _scale(design: Design, measured: pd.DataFrame, member: Bools) -> tuple[pd.DataFrame, dict[str, tuple[float, ...]], tuple[Note, ...]]:

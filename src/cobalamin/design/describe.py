@@ -131,7 +131,7 @@ def cohort_estimates(attrition: pd.DataFrame, notes: pd.DataFrame, cutpoints: Ma
     for name, cuts in cutpoints.items():
         words = ("mean", "standard deviation") if name.split(" [")[0].endswith("_z") else ("cut-point",) * len(cuts)
         for number, (word, cut) in enumerate(zip(words, cuts, strict=True), start=1):
-            rows.append({"context": "diagnostic", "measure": word, "term": name, "at": number, "value": cut})
+            rows.append({"context": "diagnostic", "measure": word, "term": name, "at": number, "value": cut, "n": attrition["n"].iloc[-1]})
     return Estimates.from_rows(rows, analysis="attrition", outcome=design.outcome.name)
 
 
@@ -152,7 +152,7 @@ def _time_zero(design: Design) -> str:
         what = f"the latest of {rule.column}, {limits}" if limits else rule.column
     else:
         what = f"the first of: {_rows(rule)}" + (f", on or after {limits}" if limits else "")
-    named = f"{rule.label} ({what})" if rule.label else what
+    named = f"the day of the {rule.label.removeprefix('the ')} ({what})" if rule.label else what
     return f"Time zero was {named}."
 
 

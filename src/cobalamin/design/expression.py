@@ -1,9 +1,7 @@
 """Safe expressions over the columns of a table, with an honest "not known".
 
-Eligibility rules, row filters and derived columns are one-line texts such as ``"age >= 18 and sex == 'female'"``. The text
-passes the whitelist of `core.syntax` first; what is evaluated here is a tree of comparisons, arithmetic and the
-functions listed in ``FUNCTIONS``. A condition is True, False or not known (missing), by Kleene's rules: ``False and unknown`` is
-False, ``True and unknown`` is unknown.
+Rules and derived columns are one-line texts such as ``"age >= 18 and sex == 'female'"``. They pass the whitelist of `core.syntax`; what is
+evaluated is a tree of comparisons, arithmetic and ``FUNCTIONS``. A condition is True, False or not known, by Kleene's rules.
 """
 
 from __future__ import annotations

@@ -7,15 +7,15 @@ same day the outcome comes before a competing event, and any event before censor
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cobalamin.core.errors import DataError, DesignError, FollowUpError
+from cobalamin.core.errors import DesignError
 from cobalamin.design.eligibility import Check
+from cobalamin.design.order import ADMINISTRATIVE, Dates, check_at_risk, check_order, checks_after, checks_before
 from cobalamin.design.outcome import event_flags, first_days
 from cobalamin.design.records import Bools, Ints, Linked, Note, need_columns
 from cobalamin.design.timeline import DAYS_PER_YEAR, Floats, birth_days, day_of, to_days, years_in_days
@@ -125,17 +125,25 @@ def register_course(design: Design, people: pd.DataFrame, linked: dict[str, Link
     limits = _limits(design.censoring, people)
     end = _earliest([*rivals, *limits.values()], len(people))
     last = np.fmin(outcome, end)
-    birth = birth_days(people[design.birth]) if design.birth else None
-    first = zero + years_in_days(design.lag_years)
-    before = _before(design, rule, people, zero, birth, dict(zip([c.name for c in design.competing], rivals, strict=True)) | limits)
+    dates = Dates(
+        zero=zero,
+        first=zero + years_in_days(design.lag_years),
+        last=last,
+        start=to_days(people[design.censoring.start]) if design.censoring.start else None,
+        birth=birth_days(people[design.birth]) if design.birth else None,
+        seen=_seen(design, rule, people, zero),
+        birth_is_year=bool(design.birth) and people[design.birth].dtype.kind != "M",
+        limits=limits,
+        events={e.name: days for e, days in zip((design.outcome, *design.competing), (outcome, *rivals), strict=True)},
+    )
     return Course(
         time_zero=zero,
-        **_on_scale(design, first, last, birth),
+        **_on_scale(design, dates),
         event=_events(outcome, rivals, last),
         has_event=np.asarray(outcome <= end),
-        before=before,
-        after=_after(design, outcome, zero, first, last),
-        birth=birth,
+        before=checks_before(design, dates),
+        after=checks_after(design, dates),
+        birth=dates.birth,
         notes=notes,
     )
 
@@ -173,7 +181,7 @@ def given_course(design: Design, people: pd.DataFrame) -> Course:
     backwards = known & (stop < start)
     checks = [
         Check("Follow-up and outcome known", known, ~known),
-        *_ordered(design, {f"{given.exit} before {given.entry or '0'}": backwards}),
+        *check_order(design, {f"{given.exit} before {given.entry or '0'}": backwards}),
     ]
     return Course(
         time_zero=np.full(len(people), np.nan),
@@ -183,17 +191,24 @@ def given_course(design: Design, people: pd.DataFrame) -> Course:
         event=event,
         has_event=flags[0] == 1,
         before=(),
-        after=(*checks, _at_risk(design, exit > entry)),
+        after=(*checks, check_at_risk(design, exit > entry)),
         birth=None,
         notes=(),
     )
+
+
+def _seen(design: Design, rule: TimeZero, people: pd.DataFrame, zero: Floats) -> Floats | None:
+    if rule.kind == "table":
+        return zero
+    recorded = rule.kind == "column" and rule.column not in {d.name for d in design.derive}
+    return to_days(people[rule.column]) if recorded else None
 
 
 def _limits(censoring: Censoring, people: pd.DataFrame) -> dict[str, Floats]:
     need_columns(people, [censoring.start, *censoring.columns], "censoring", "people")
     limits = {name: to_days(people[name]) for name in censoring.columns}
     if censoring.administrative_end is not None:
-        limits["administrative end"] = np.full(len(people), day_of(censoring.administrative_end))
+        limits[ADMINISTRATIVE] = np.full(len(people), day_of(censoring.administrative_end))
     return limits
 
 
@@ -210,85 +225,12 @@ def _events(outcome: Floats, rivals: list[Floats], last: Floats) -> Ints:
     return event
 
 
-def _on_scale(design: Design, first: Floats, last: Floats, birth: Floats | None) -> dict[str, Any]:
+def _on_scale(design: Design, dates: Dates) -> dict[str, Any]:
     """Times on the scale of the design; integer days are divided once, so that equal days stay equal times."""
     year = DAYS_PER_YEAR if design.unit == "years" else 1.0
-    origin = birth if design.time_scale == "attained-age" and birth is not None else first
+    first, last = dates.first, dates.last
+    origin = dates.birth if design.time_scale == "attained-age" and dates.birth is not None else first
     return {"entry": (first - origin) / year, "exit": (last - origin) / year, "person_time": (last - first) / year}
-
-
-def _before(
-    design: Design, rule: TimeZero, people: pd.DataFrame, zero: Floats, birth: Floats | None, ends: dict[str, Floats]
-) -> tuple[Check, ...]:
-    known = np.isfinite(zero)
-    checks = [Check(f"Time zero known: {rule.label}" if rule.label else "Time zero known", known)] if rule.kind != "on" else []
-    start = to_days(people[design.censoring.start]) if design.censoring.start else np.full(len(people), -np.inf)
-    checks += _ordered(design, _disorder(design, rule, zero, start, ends, people, birth))
-    if design.censoring.start or ends:
-        inside = start <= zero
-        for days in ends.values():
-            inside = inside & ~(days < zero)
-        checks.append(Check("Under observation at time zero", inside, np.isnan(start)))
-    if birth is not None and design.time_scale == "attained-age" and np.isnan(birth).any():
-        checks.append(Check("Birth known", np.isfinite(birth), np.isnan(birth)))
-    return tuple(checks)
-
-
-def _disorder(
-    design: Design, rule: TimeZero, zero: Floats, start: Floats, ends: dict[str, Floats], people: pd.DataFrame, birth: Floats | None
-) -> dict[str, Bools]:
-    """Dates that cannot be true. On one fixed date for all, people who left earlier or were born later are merely not there."""
-    wrong: dict[str, Bools] = {}
-    for name, days in ends.items():
-        if name == "administrative end":
-            continue
-        if design.censoring.start:
-            wrong[f"{name} before {design.censoring.start}"] = days < start
-        if rule.kind != "on":
-            wrong[f"{name} before time zero"] = days < zero
-    if birth is not None and rule.kind != "on":
-        # a year of birth stands for 1 July; anything since 1 January of that year may be after birth
-        earliest = birth if people[design.birth].dtype.kind == "M" else birth - 182
-        wrong["time zero before birth"] = zero < earliest
-    return wrong
-
-
-def _ordered(design: Design, wrong: dict[str, Bools]) -> list[Check]:
-    if not wrong:
-        return []
-    bad = np.logical_or.reduce(list(wrong.values()))
-    return [Check("Dates in order", ~bad, refuse=None if design.unordered_dates == "exclude" else _disorder_error(wrong))]
-
-
-def _disorder_error(wrong: dict[str, Bools]) -> Callable[[Bools], DataError]:
-    def error(out: Bools) -> DataError:
-        counts = {name: int((mask & out).sum()) for name, mask in wrong.items()}
-        found = "; ".join(f"{name} in {n} people" for name, n in counts.items() if n)
-        return FollowUpError(
-            f"dates that cannot be true for {int(out.sum())} of {len(out)} people: {found}. "
-            "Mend the dates at their source, or set unordered_dates = 'exclude' to leave these people out as a counted step."
-        )
-
-    return error
-
-
-def _after(design: Design, outcome: Floats, zero: Floats, first: Floats, last: Floats) -> tuple[Check, ...]:
-    prevalent = Check(f"No {design.outcome.name} at or before time zero", ~(outcome <= zero))
-    endless = Check("End of follow-up known", np.isfinite(last), refuse=_endless_error)
-    return (prevalent, *([endless] if np.isinf(last).any() else []), _at_risk(design, last > first))
-
-
-def _at_risk(design: Design, keep: Bools) -> Check:
-    if design.lag_years:
-        return Check(f"Still at risk {design.lag_years:g} years after time zero", keep)
-    return Check("Follow-up above zero", keep)
-
-
-def _endless_error(out: Bools) -> DataError:
-    return FollowUpError(
-        f"follow-up has no end for {int(out.sum())} of {len(out)} people: no event and no date of censoring. "
-        "Give [design.censoring] columns or an administrative_end."
-    )
 
 
 def _number(people: pd.DataFrame, name: str) -> Floats:

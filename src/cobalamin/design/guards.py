@@ -78,7 +78,7 @@ def refuse_later_knowledge(design: Design, columns: Iterable[str]) -> None:
 
 def _used_at_time_zero(design: Design, columns: list[str]) -> list[tuple[str, tuple[str, ...]]]:
     measured = _measured_columns(design)
-    names = [*columns, *(rule.name for rule in design.derive), *measured, "time_zero"]
+    names = [*columns, *(rule.name for rule in design.derive), *measured, *(["time_zero"] if design.time_zero is not None else [])]
     used: list[tuple[str, tuple[str, ...]]] = []
     for criterion in design.eligibility:
         what = f"eligibility '{criterion.label}'"

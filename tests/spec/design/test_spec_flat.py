@@ -88,7 +88,7 @@ def test_a_lag_moves_the_entry_or_shortens_the_time() -> None:
     aged = build_cohort({"persons": people()}, flat(lag_years=2))
     assert aged.data["person_id"].tolist() == ["a", "e", "f"]  # b has exactly 2 years: nothing is left after the lag
     assert_allclose(aged.data["entry"], [601 / 12 + 2, 72.0, 72.0])
-    assert aged.attrition["label"].iloc[-1] == "Still at risk 2 years after time zero"
+    assert aged.attrition["label"].iloc[-1] == "Still at risk 2 years after entry"
     since = flat(
         lag_years=2,
         time_scale="follow-up",

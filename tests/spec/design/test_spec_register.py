@@ -377,3 +377,31 @@ def test_a_year_of_birth_stands_for_the_first_of_july() -> None:
     )
     diagnoses = drawn("person_id | diagnosis_date | code\na | 1991-01-01 | Z00")
     assert build_cohort({"persons": persons, "diagnoses": diagnoses}, design).data["age"].tolist() == [40.0, 0.0]
+
+
+def test_a_competing_disease_before_time_zero_is_a_step_and_not_an_impossible_date() -> None:
+    diagnoses = drawn(
+        """
+        person_id | diagnosis_date | code
+        a         | 2009-01-01     | C51
+        b         | 2011-01-01     | C51
+        """
+    )
+    cancer = Competing(name="vulvar cancer", table="diagnoses", date="diagnosis_date", codes=("C51",))
+    design = register(time_zero=TimeZero(column="start_date", on_or_after=(dt.date(2010, 1, 1),)), competing=(cancer,))
+    cohort = build_cohort({"persons": drawn(PERSONS), "diagnoses": diagnoses}, design)
+    steps = cohort.attrition.set_index("label")["n_excluded"]
+    assert steps["Under observation at time zero"] == 1  # d left in 2009, before the day on which everyone may start
+    assert steps["No vulvar cancer at or before time zero"] == 1
+    assert rows(cohort.data, "person_id", "event", "exit") == [("b", 2, 365.0), ("c", 0, 3652.0)]
+
+
+def test_leaving_before_the_recorded_day_of_time_zero_is_an_error_but_before_its_limit_is_not() -> None:
+    tables = {"persons": drawn(PERSONS), "diagnoses": drawn(NOBODY)}
+    tables["persons"]["visit_date"] = pd.to_datetime(["2001-01-01", "2001-01-01", "2011-06-01", "2009-05-06"])
+    rule = TimeZero(column="visit_date", on_or_after=(dt.date(2012, 3, 31),))
+    with pytest.raises(FollowUpError, match="exit_date before time zero in 1 people"):  # d came to the visit a day after leaving
+        build_cohort(tables, register(time_zero=rule))
+    cohort = build_cohort(tables, register(time_zero=rule, unordered_dates="exclude"))
+    assert cohort.data["person_id"].tolist() == ["a", "c"]  # b died on 2012-03-31: nothing is left to observe
+    assert cohort.attrition.set_index("label")["n_excluded"]["Dates in order"] == 1
