@@ -126,7 +126,8 @@ def test_ever_is_a_window_without_a_first_day() -> None:
 def test_the_design_in_words() -> None:
     words = register(lag_years=2).describe()
     assert words["time_zero"] == (
-        "Time zero was the day of the first serum B12 (the first of: lab_results.sample_date where analyte == 'b12', "
+        "Time zero was the day of the first serum B12 "
+        "(the first of: lab_results.sample_date where analyte == 'b12' and not is_missing(result), "
         "on or after the date in registration_date and 1 January 2006)."
     )
     assert "from 365 days before up to and including time zero; of several results on that day, their mean" in words["exposure"]
