@@ -142,7 +142,7 @@ def ledger_of(estimates: Estimates, policy: Policy, blocks: list[Block] | None =
     ends = enter_flow(ledger, frame)
     link_cohorts(ledger, ends)
     for key, rows in model_groups(frame):
-        enter_model(ledger, key, rows)
+        enter_model(ledger, key, rows, policy)
     link_models(ledger, ends)
     return ledger
 

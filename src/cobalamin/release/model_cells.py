@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from cobalamin.release.cells import Cell, Key, Ledger
+from cobalamin.release.policy import Policy
 from cobalamin.release.table_cells import CELL, OVERALL
 
 _RANK_STEP, _RANK_LEVEL, _RANK_MODEL, _RANK_START, _RANK_COHORT = 0, 0, 2, 3, 6
@@ -88,7 +89,7 @@ def model_groups(frame: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
         yield ("model", *map(str, names)), part
 
 
-def enter_model(ledger: Ledger, key: Key, rows: pd.DataFrame) -> None:
+def enter_model(ledger: Ledger, key: Key, rows: pd.DataFrame, policy: Policy) -> None:
     """Enter the counts of one model.
 
     Parameters
@@ -99,6 +100,8 @@ def enter_model(ledger: Ledger, key: Key, rows: pd.DataFrame) -> None:
         Of the model.
     rows : DataFrame
         Its rows.
+    policy : Policy
+        The rules (a model of few people is hidden as a whole).
     """
     facts, estimates = rows[rows["context"] == "diagnostic"], rows[rows["context"] == "estimate"]
     for fact in ("n", "n_missing", "events"):
@@ -110,6 +113,10 @@ def enter_model(ledger: Ledger, key: Key, rows: pd.DataFrame) -> None:
         _enter_terms(ledger, key, estimates, column)
         for index, count in facts[column].dropna().items():
             _enter(ledger, (*key, column), count, (int(str(index)), column), _RANK_MODEL, attribute=column == "events")
+    people = ledger.cells.get((*key, "n"))
+    if policy.redact and people is not None and policy.small(people.count, zero=True):
+        mine = [k for k in ledger.cells if k[:5] == key and ledger.cells[k].shown and ledger.cells[k].count <= policy.limit]
+        ledger.whole.update(dict.fromkeys(mine, f"group n {policy.words}"))
 
 
 def _enter_terms(ledger: Ledger, key: Key, estimates: pd.DataFrame, column: str) -> None:
@@ -120,7 +127,7 @@ def _enter_terms(ledger: Ledger, key: Key, estimates: pd.DataFrame, column: str)
             level, place = str(part.at[index, "level"]), (int(str(index)), column)
             if level:
                 cell = (*key, column, str(names[0]), level)
-                levels.append(_enter(ledger, cell, count, place, _RANK_LEVEL, attribute=column == "events"))
+                levels.append(_enter(ledger, cell, count, place, _RANK_LEVEL, attribute=True))
             else:
                 _enter(ledger, (*key, column), count, place, _RANK_MODEL, attribute=column == "events")
         if levels and (*key, column) in ledger.cells:
