@@ -89,7 +89,7 @@ def prescription_rows(people: People, disease: Disease, samples: Samples, seed: 
 
 def _lichen_sclerosus(people: People, disease: Disease, seed: int) -> Rows:
     who, day, _, _ = _repeated(seed, "visits", disease.diagnosis, "", 1, 0.25)
-    visits = 0.9 * np.exp(-0.15 * (day - disease.diagnosis[who]) / YEAR)
+    visits = 0.9 * np.exp(-0.3 * (day - disease.diagnosis[who]) / YEAR)
     kept = (day == disease.diagnosis[who]) | (stream(seed, "visit kept").random(len(who)) < visits)
     who, day = who[kept], day[kept]
     # one region writes the code without its dot

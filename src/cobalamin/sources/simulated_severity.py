@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cobalamin.sources.simulated_onset import Disease, b12_level
 from cobalamin.sources.simulated_parameters import SimulationParameters
-from cobalamin.sources.simulated_people import LOOK_BACK, YEAR, Bools, Floats, Ints, People, age_at, stream
+from cobalamin.sources.simulated_people import YEAR, Bools, Floats, Ints, People, age_at, stream
 
 PARTICIPATION = 0.7
 OFFSETS = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0])  # years after diagnosis
@@ -101,7 +101,7 @@ VULVAR_EXEMPT = ("dlqi", "itch_nrs")
 
 def _schedule(people: People, disease: Disease, seed: int) -> tuple[Ints, Floats, Ints]:
     takes_part = stream(seed, "participation").random(len(people)) < PARTICIPATION
-    cases = np.flatnonzero(takes_part & np.isfinite(disease.diagnosis) & (disease.diagnosis >= LOOK_BACK))
+    cases = np.flatnonzero(takes_part & np.isfinite(disease.diagnosis) & (disease.diagnosis >= people.seen_from))
     k = len(OFFSETS)
     who, offset = np.repeat(cases, k), np.tile(np.arange(k), len(cases))
     jitter = np.where(offset == 0, 0, np.floor(stream(seed, "jitter").random(len(who)) * 41) - 20)
