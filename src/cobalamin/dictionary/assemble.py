@@ -52,7 +52,7 @@ def make_table(part: TablePart, *, name: str, where: str) -> Table:
     )
 
 
-def refuse_contradictions(dictionary: Dictionary, *, siblings: Set[str], folder: Path) -> None:
+def refuse_contradictions(dictionary: Dictionary, *, siblings: Set[str], folder: Path | None = None) -> None:
     """Refuse foreign keys that lead nowhere.
 
     Parameters
@@ -61,7 +61,7 @@ def refuse_contradictions(dictionary: Dictionary, *, siblings: Set[str], folder:
         All tables that were read.
     siblings : set of str
         Names of the descriptor files in the folder (more than were read, when one file was asked for).
-    folder : Path
+    folder : Path, optional
         The folder, for messages.
 
     Raises
@@ -77,7 +77,7 @@ def refuse_contradictions(dictionary: Dictionary, *, siblings: Set[str], folder:
                 _refuse_key(table, key, dictionary.tables[key.table])
             elif key.table not in siblings:
                 raise SourceError(
-                    f"table '{table.name}' has a foreign key to '{key.table}', but the file {folder / (key.table + '.yaml')}"
+                    f"table '{table.name}' has a foreign key to '{key.table}', but the file {Path(folder or '') / (key.table + '.yaml')}"
                     f" does not exist.{did_you_mean(key.table, {*siblings, *dictionary.tables})}"
                 )
 

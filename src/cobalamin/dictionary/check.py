@@ -11,13 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import IdentifierError, SourceError, did_you_mean, list_names
+from cobalamin.dictionary.cells import count_where
 from cobalamin.dictionary.dictionary import Dictionary, Table
 from cobalamin.dictionary.failure_report import FAILURE_COLUMNS, MISSING_COLUMNS, NOTE_COLUMNS, ROWS_LISTED, FailureReport, failure, note
 from cobalamin.dictionary.harvest import harvest
 from cobalamin.dictionary.identifiers import refuse_identifiers
 from cobalamin.dictionary.laboratory import harmonise, mark_detection_limits, unknown_units
 from cobalamin.dictionary.rules import Rule, table_rules
-from cobalamin.dictionary.staging import Staged, count_where, stage
+from cobalamin.dictionary.staging import Staged, stage
 from cobalamin.dictionary.suspects import sentinel_rules, unit_suspects
 
 if TYPE_CHECKING:

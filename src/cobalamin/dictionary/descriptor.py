@@ -188,7 +188,7 @@ def read_descriptor(path: Path) -> TablePart:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise SourceError(f"{path} is larger than {LARGEST_FILE} bytes; this is not a data dictionary.")
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
+        content = _Loader(path.read_text(encoding="utf-8-sig")).get_single_data()
     except FileNotFoundError as error:
         raise SourceError(f"data dictionary file not found: {path}.") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -114,9 +114,9 @@ def find_identifiers(frame: pd.DataFrame) -> Iterator[tuple[str, str, int]]:
     frame : DataFrame
         The table as stored.
 
-    Yields
-    ------
-    tuple of (str, str, int)
+    Returns
+    -------
+    iterator of (str, str, int)
         Column, what it looks like, and the number of rows; the first kind found per column.
     """
     for position, name in enumerate(frame.columns):

@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from cobalamin.core.errors import DictionaryError, list_names
+from cobalamin.dictionary.cells import count_where
 from cobalamin.dictionary.failure_report import note
-from cobalamin.dictionary.staging import Staged, count_where
+from cobalamin.dictionary.staging import Staged
 from cobalamin.dictionary.units import canonical_unit, conversion_factor
 from cobalamin.dictionary.variable import Analyte, Limits, Variable
 

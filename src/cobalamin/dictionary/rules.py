@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cobalamin.core.errors import list_names
+from cobalamin.dictionary.cells import FIRST_DAY, LAST_DAY, quote
 from cobalamin.dictionary.laboratory import unit_rules
-from cobalamin.dictionary.staging import FIRST_DAY, LAST_DAY, Staged, quote
+from cobalamin.dictionary.staging import Staged
 from cobalamin.dictionary.variable import Limits, Variable
 
 # numbers that people type where a value is missing
@@ -169,9 +170,9 @@ def range_rules(variable: Variable, i: int) -> Iterator[Rule]:
     i : int
         Its number in the engine.
 
-    Yields
-    ------
-    Rule
+    Returns
+    -------
+    iterator of Rule
         ``range`` and ``suspected sentinel``.
     """
     bounds = _bounds(variable, i)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cobalamin.dictionary.cells import quote
 from cobalamin.dictionary.failure_report import note
 from cobalamin.dictionary.mixture import LEAST_GROUP, SEPARATE, TwoHeaps, separation, shifted_groups, two_heaps
 from cobalamin.dictionary.rules import SENTINELS, Rule
-from cobalamin.dictionary.staging import Staged, quote
+from cobalamin.dictionary.staging import Staged
 from cobalamin.dictionary.units import canonical_unit, conversion_factor
 from cobalamin.dictionary.variable import Analyte, Variable
 
