@@ -10,7 +10,7 @@ import pandas as pd
 
 from cobalamin.core.errors import SourceError
 from cobalamin.sources.marker import MARKER, marker_text
-from cobalamin.sources.simulated import DEFAULT_PERSONS, DEFAULT_SEED, SimulatedSource
+from cobalamin.sources.simulated_source import DEFAULT_PERSONS, DEFAULT_SEED, SimulatedSource
 
 FORMATS = ("csv", "parquet")
 README = """# SIMULATED data
