@@ -174,7 +174,7 @@ def _diagnostics(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
 
 def _provenance(facts: StudyFacts) -> tuple[Block, ...]:
     blocks: list[Block] = [Bullets(tuple(Sentence(plain(n)) for n in facts.notices))] if facts.notices else []
-    flat = tuple((k, plain(v)) for k, v in facts.provenance.items() if isinstance(v, str))
+    flat = tuple((plain(k), plain(v)) for k, v in facts.provenance.items() if isinstance(v, str))
     blocks += [Definitions("This run", flat)] if flat else []
     blocks += [
         Definitions(plain(k), tuple((plain(a), plain(b)) for a, b in v.items()))

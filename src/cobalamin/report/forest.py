@@ -142,7 +142,7 @@ def _forest(estimates: Estimates, shown: list[Contrast], family: tuple[str, str]
 
 def _rows_behind(estimates: Estimates, shown: list[Contrast]) -> Estimates:
     models = {(c.model.role, c.model.name): c.model for c in shown}
-    parts = [Estimates.from_frame(model_rows(estimates, m)).where(term={c.row.term for c in shown}) for m in models.values()]
+    parts = [Estimates(model_rows(estimates, m)).where(term={c.row.term for c in shown}) for m in models.values()]
     return Estimates.concat([*parts, estimates.where(analysis="truth")])
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cobalamin.report.blocks import Document
 from cobalamin.report.exhibit import Exhibit
+from cobalamin.report.labels import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -80,7 +81,9 @@ def render_exhibit(exhibit: Exhibit) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    return Environment(loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters["plain"] = plain
+    return made
 
 
 @functools.cache

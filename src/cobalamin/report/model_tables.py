@@ -72,7 +72,7 @@ def exhibit_fits(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:
         title="Facts of the fitted models",
         caption=caption("People with a missing value in a model's variables are left out of that model and counted here.", facts),
         alt=f"Table of {len(rows)} models with {', '.join(_fact_name(m, facts) for m in measures)}.",
-        estimates=Estimates.from_frame(pd.concat(frames, ignore_index=True)),
+        estimates=Estimates(pd.concat(frames, ignore_index=True)),
         body=TableBody((Column("Model", "left"), *(Column(_fact_name(m, facts)) for m in measures)), tuple(rows)),
     )
 

@@ -54,5 +54,4 @@ def records(frame: pd.DataFrame) -> Iterator[Record]:
     >>> [r.term for r in records(Estimates.from_rows([{"term": "age"}]).frame)]
     ['age']
     """
-    for values in frame[list(COLUMNS)].itertuples(index=False, name=None):
-        yield Record(*values)
+    yield from map(Record, *(frame[c].tolist() for c in COLUMNS))

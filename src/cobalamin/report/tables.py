@@ -93,7 +93,7 @@ def exhibit_results(
         title=f"{head}: {join_measures(measures)}",
         caption=caption(_RESULT_CAPTIONS[head], facts),
         alt=f"Table of {len(rows)} rows with {join_measures(measures)} and {level_text(facts)}.",
-        estimates=Estimates.from_frame(frame),
+        estimates=Estimates(frame),
         body=TableBody(tuple(columns), tuple(rows), (*[_model_note(m, facts) for m in models], *notes.texts)),
     )
 
