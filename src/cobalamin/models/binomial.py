@@ -189,7 +189,7 @@ def independent_columns(x: Floats) -> Bools:
     Parameters
     ----------
     x : ndarray, shape (n, p)
-        Covariates.
+        Standardised covariates (otherwise a column far from zero looks like the intercept).
 
     Returns
     -------
@@ -201,10 +201,7 @@ def independent_columns(x: Floats) -> Bools:
     >>> independent_columns(np.array([[1.0, 2.0, 2.0], [1.0, 3.0, 3.0], [1.0, 5.0, 5.0]])).tolist()
     [True, True, False]
     """
-    constant = x.max(axis=0) == x.min(axis=0)
-    with_intercept = bool((constant & (x[0] != 0)).any())
-    centre = np.where(constant, 0.0, x.mean(axis=0)) if with_intercept else np.zeros(x.shape[1])
-    gram = cross_product(x - centre, np.ones(len(x)))
+    gram = cross_product(x, np.ones(len(x)))
     keep = np.zeros(x.shape[1], dtype=np.bool_)
     for j in range(x.shape[1]):
         left = gram[j, j]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cobalamin.core.errors import ConvergenceError
-from cobalamin.models.binomial import independent_columns, maximize, probability, solve
+from cobalamin.models.binomial import Optimum, independent_columns, maximize, probability, solve
 from cobalamin.models.separation import Separation, climb, profile_limit
 
 Floats = npt.NDArray[np.float64]
@@ -25,10 +25,12 @@ class Solution:
     ----------
     coefficients : ndarray, shape (p,)
         NaN for aliases, infinite where there is no maximum.
-    used : ndarray of bool, shape (p,)
-        Columns in ``bread``.
+    z : ndarray, shape (n, k)
+        Standardised covariates: those of the columns that carry the estimate.
+    back : ndarray, shape (p, k)
+        From coefficients of ``z`` to coefficients of the covariates.
     bread : ndarray, shape (k, k)
-        Inverse information of the columns used.
+        Inverse information of the coefficients of ``z``.
     aliases : ndarray of bool, shape (p,)
         Linear combinations of earlier columns.
     separated : ndarray of bool, shape (p,)
@@ -44,7 +46,8 @@ class Solution:
     """
 
     coefficients: Floats
-    used: Bools
+    z: Floats
+    back: Floats
     bread: Floats
     aliases: Bools
     separated: Bools
@@ -53,10 +56,10 @@ class Solution:
     limits: Mapping[int, tuple[float, float]]
     iterations: int
 
-    @property
-    def finite(self) -> Bools:
-        """Coefficients with a standard error."""
-        return np.asarray(~self.aliases & ~self.separated)
+    def covariance(self, of_z: Floats) -> Floats:
+        """Carry a variance of the coefficients of ``z`` to those of the covariates; NaN where there is no standard error."""
+        finite = ~self.aliases & ~self.separated
+        return np.where(np.outer(finite, finite), self.back @ of_z @ self.back.T, np.nan)
 
 
 def maximum(x: Floats, y: Floats, weight: Floats, *, profile: bool = True) -> Solution:
@@ -82,66 +85,98 @@ def maximum(x: Floats, y: Floats, weight: Floats, *, profile: bool = True) -> So
         No maximum and no separation found.
     """
     counted = weight > 0
-    every = bool(counted.all())
-    rows = x if every else x[counted]
-    kept = independent_columns(rows)
-    part = (rows if kept.all() else rows[:, kept], y if every else y[counted], weight if every else weight[counted])
-    optimum, separation = climb(*part, _start(*part))
-    where = np.flatnonzero(kept)
-    if separation is None:
-        if not optimum.converged:
-            raise ConvergenceError(
-                f"No maximum after {optimum.iterations} steps; look for covariates of very different size, and rescale them."
-            )
-        mu = probability(x[:, kept] @ optimum.beta)
-        bread = solve(optimum.information, np.eye(len(where)))
-        return Solution(_spread(optimum.beta, kept), kept, bread, ~kept, ~kept & kept, mu, optimum.loglik, {}, optimum.iterations)
-    beta, used, bread, part_mu, loglik = _in_the_limit(*part, separation)
-    infinite = separation.coefficients != 0
-    sought = np.flatnonzero(np.isinf(separation.coefficients)) if profile and len(y) <= MOST_PROFILE_ROWS else np.array([], dtype=np.int64)
-    limits = {int(where[j]): profile_limit(*part, int(j), optimum, loglik) for j in sought}
-    mu = y.copy()
-    mu[counted] = part_mu
-    coefficients = _spread(np.where(infinite, separation.coefficients, beta), kept)
+    z, back = standardize(x, counted)
+    kept = independent_columns(z if counted.all() else z[counted])
+    if not kept.all():
+        z, back = z[:, kept], back[:, kept]
+    rows = (z, y, weight) if counted.all() else (z[counted], y[counted], weight[counted])
+    optimum, separation = climb(*rows, _start(*rows), back)
+    if separation is not None:
+        return _in_the_limit(rows, optimum, separation, (z, back, ~kept), counted, profile and len(y) <= MOST_PROFILE_ROWS)
+    if not optimum.converged:
+        raise ConvergenceError(f"No maximum after {optimum.iterations} steps; look for covariates with a few extreme values.")
     return Solution(
-        coefficients, _mark(where[used], kept), bread, ~kept, _mark(where[infinite], kept), mu, loglik, limits, optimum.iterations
+        coefficients=np.where(kept, back @ optimum.beta, np.nan),
+        z=z,
+        back=back,
+        bread=solve(optimum.information, np.eye(z.shape[1])),
+        aliases=~kept,
+        separated=np.zeros_like(kept),
+        mu=probability(z @ optimum.beta),
+        loglik=optimum.loglik,
+        limits={},
+        iterations=optimum.iterations,
     )
+
+
+def standardize(x: Floats, counted: Bools) -> tuple[Floats, Floats]:
+    """Bring covariates to mean 0 (where there is an intercept) and standard deviation 1, so that rounding cannot hurt.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+        Covariates; the intercept, if any, is the first column.
+    counted : ndarray of bool, shape (n,)
+        Rows that say something.
+
+    Returns
+    -------
+    z : ndarray, shape (n, p)
+        Standardised covariates; a constant other than the intercept becomes 0.
+    back : ndarray, shape (p, p)
+        Coefficients of x are ``back @`` coefficients of z.
+    """
+    rows = x if counted.all() else x[counted]
+    p = x.shape[1]
+    with_intercept = bool((rows[:, 0] == 1).all())
+    constant = rows.max(axis=0) == rows.min(axis=0)
+    centre = np.where(constant, rows[0], rows.mean(axis=0)) if with_intercept else np.zeros(p)
+    size = np.where(constant, 1.0, rows.std(axis=0))
+    if with_intercept:
+        centre[0] = 0.0
+    z = x - centre
+    z /= size
+    back = np.diag(1 / size)
+    back[0] -= centre / size
+    return z, back
 
 
 def _start(x: Floats, y: Floats, weight: Floats) -> Floats:
     """Begin at the overall odds where there is an intercept, so that rare outcomes need no more steps than common ones."""
     start = np.zeros(x.shape[1])
     share = float(weight @ y / weight.sum())
-    if (x[:, 0] == 1).all():
+    if x.shape[1] and (x[:, 0] == 1).all():
         start[0] = np.log(share / (1 - share))
     return start
 
 
-def _spread(values: Floats, where: Bools) -> Floats:
-    full = np.full(len(where), np.nan)
-    full[where] = values
-    return full
-
-
-def _mark(where: npt.NDArray[np.int64], like: Bools) -> Bools:
-    marked = np.zeros_like(like)
-    marked[where] = True
-    return marked
-
-
-def _in_the_limit(x: Floats, y: Floats, weight: Floats, separation: Separation) -> tuple[Floats, Bools, Floats, Floats, float]:
-    """Fit the rows that overlap: what the likelihood still says when the infinite coefficients have done their work.
-
-    Returns coefficients, columns used, inverse information of these, fitted probabilities and log-likelihood.
-    """
-    overlap = separation.overlap
-    used, mu = np.zeros(x.shape[1], dtype=np.bool_), y.copy()
-    if not overlap.any():
-        return np.zeros(len(used)), used, np.zeros((0, 0)), mu, 0.0
-    order = np.argsort(separation.coefficients != 0, kind="stable")  # finite coefficients first, so that they are never the alias
-    used[order] = independent_columns(x[overlap][:, order])
-    rows = x[overlap][:, used]
-    optimum = maximize(rows, y[overlap], weight[overlap], start=np.zeros(rows.shape[1]), limit=60)
-    mu[overlap] = probability(rows @ optimum.beta)
-    bread = solve(optimum.information, np.eye(rows.shape[1]))
-    return np.nan_to_num(_spread(optimum.beta, used)), used, bread, mu, optimum.loglik
+def _in_the_limit(
+    rows: tuple[Floats, Floats, Floats],
+    optimum: Optimum,
+    separation: Separation,
+    columns: tuple[Floats, Floats, Bools],
+    counted: Bools,
+    profile: bool,
+) -> Solution:
+    """Fit the rows that overlap: what the likelihood still says when the infinite coefficients have done their work."""
+    (x, y, weight), (z, back, aliases), overlap = rows, columns, separation.overlap
+    infinite = np.where(aliases, 0.0, separation.coefficients)
+    used = independent_columns(x[overlap]) if overlap.any() else np.zeros(x.shape[1], dtype=np.bool_)
+    inner = x[overlap][:, used]
+    found = maximize(inner, y[overlap], weight[overlap], start=np.zeros(inner.shape[1]), limit=60)
+    mu = np.zeros(len(z))
+    mu[counted] = y
+    mu[np.flatnonzero(counted)[overlap]] = probability(inner @ found.beta)
+    sought = np.flatnonzero(np.isinf(infinite)) if profile else np.array([], dtype=np.int64)
+    return Solution(
+        coefficients=np.where(aliases, np.nan, np.where(infinite != 0, infinite, back[:, used] @ found.beta)),
+        z=z[:, used],
+        back=back[:, used],
+        bread=solve(found.information, np.eye(inner.shape[1])),
+        aliases=aliases,
+        separated=infinite != 0,
+        mu=mu,
+        loglik=found.loglik,
+        limits={int(j): profile_limit(x, y, weight, back[j], optimum, found.loglik, float(np.sign(infinite[j]))) for j in sought},
+        iterations=optimum.iterations,
+    )

@@ -12,7 +12,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError, DesignError, EventCodeError, FitWarning, list_names
 from cobalamin.models.binomial import explained_by, log_likelihood
 from cobalamin.models.coding import Column
-from cobalamin.models.covariance import cluster_codes, expand_matrix, influence, sandwich
+from cobalamin.models.covariance import cluster_codes, influence, sandwich
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.logit import Solution, maximum
 from cobalamin.models.matrix import Factor, Matrix, build_matrix
@@ -107,14 +107,14 @@ def logistic(
     if notes:
         warnings.warn(" ".join(notes), FitWarning, stacklevel=2)
     null = _null_log_likelihood(y, weight, matrix.formula.intercept)
-    parameters = int(found.used.sum())
+    parameters = found.z.shape[1]
     return Fit(
         family=LOGISTIC,
         call=_call(formula, weights, cluster, survey),
         columns=matrix.columns,
         coefficients=found.coefficients,
         covariance=covariance,
-        model_covariance=_only(expand_matrix(found.bread, found.used), found.finite),
+        model_covariance=found.covariance(found.bread),
         variance=kind,
         n=len(y),
         n_missing=matrix.n_missing,
@@ -196,18 +196,11 @@ def _variance(
     matrix: Matrix, y: Floats, weight: Floats, found: Solution, clusters: npt.NDArray[np.generic] | None, design: SurveyDesign | None
 ) -> tuple[Floats, str]:
     if clusters is None and design is None:
-        return _only(expand_matrix(found.bread, found.used), found.finite), "model"
-    scores = matrix.X[:, found.used] * (weight * (y - found.mu))[:, None]
-    moved = influence(scores, found.bread)
+        return found.covariance(found.bread), "model"
+    moved = influence(found.z * (weight * (y - found.mu))[:, None], found.bread)
     if design is not None:
-        meat, kind = survey_covariance(moved, design, matrix.kept), "survey"
-    else:
-        meat, kind = sandwich(moved, cluster_codes(clusters), correction=True), "cluster"
-    return _only(expand_matrix(meat, found.used), found.finite), kind
-
-
-def _only(covariance: Floats, finite: Bools) -> Floats:
-    return np.where(np.outer(finite, finite), covariance, np.nan)
+        return found.covariance(survey_covariance(moved, design, matrix.kept)), "survey"
+    return found.covariance(sandwich(moved, cluster_codes(clusters), correction=True)), "cluster"
 
 
 def _null_log_likelihood(y: Floats, weight: Floats, intercept: bool) -> float:

@@ -37,15 +37,17 @@ class Separation:
     coefficients: Floats
 
 
-def climb(x: Floats, y: Floats, weight: Floats, start: Floats, *, limit: int = 60) -> tuple[Optimum, Separation | None]:
+def climb(x: Floats, y: Floats, weight: Floats, start: Floats, back: Floats, *, limit: int = 60) -> tuple[Optimum, Separation | None]:
     """Maximize the logistic likelihood, or prove that it has no maximum.
 
     Parameters
     ----------
     x, y, weight : ndarray
-        Independent covariates (n, p), outcomes 0/1 and weights > 0.
-    start : ndarray, shape (p,)
+        Independent covariates (n, k), outcomes 0/1 and weights > 0.
+    start : ndarray, shape (k,)
         Where to begin.
+    back : ndarray, shape (p, k)
+        From coefficients of x to the coefficients that are reported.
     limit : int
         Most Newton steps.
 
@@ -59,7 +61,7 @@ def climb(x: Floats, y: Floats, weight: Floats, start: Floats, *, limit: int = 6
     found = maximize(x, y, weight, start=start, limit=10)
     steps = found.iterations
     while not found.converged and steps < limit:
-        separation = separate(x, y, found.step)
+        separation = separate(x, y, found.step, back)
         if separation is not None:
             return found, separation
         found = maximize(x, y, weight, start=found.beta, limit=3)
@@ -67,17 +69,19 @@ def climb(x: Floats, y: Floats, weight: Floats, start: Floats, *, limit: int = 6
     return found, None
 
 
-def separate(x: Floats, y: Floats, step: Floats) -> Separation | None:
+def separate(x: Floats, y: Floats, step: Floats, back: Floats) -> Separation | None:
     """Prove from a Newton step that the outcome is separated.
 
     Parameters
     ----------
-    x : ndarray, shape (n, p)
+    x : ndarray, shape (n, k)
         Independent covariates.
     y : ndarray, shape (n,)
         Outcomes 0/1.
-    step : ndarray, shape (p,)
+    step : ndarray, shape (k,)
         A late Newton step.
+    back : ndarray, shape (p, k)
+        From coefficients of x to the coefficients that are reported.
 
     Returns
     -------
@@ -106,11 +110,15 @@ def separate(x: Floats, y: Floats, step: Floats) -> Separation | None:
     top = proof.max()
     if not top > 0 or (proof[~overlap] <= ZERO * top).any() or (np.abs(proof[overlap]) > ZERO * top).any():
         return None
-    infinite = np.abs(free).max(axis=1) > ZERO
+    free = np.where(np.abs(free) > ZERO, free, 0.0)
+    reported = (back / size) @ free
+    weight_of = np.abs(back / size) @ np.abs(free)
+    infinite = (np.abs(reported) > ZERO * weight_of).any(axis=1)
     corner = np.unique((side[:, None] * x / size)[~overlap] @ free, axis=0)
-    sign = np.sign(np.where(np.abs(direction) > ZERO * np.abs(direction).max(), direction, 0.0))
     if corner.size <= MOST_CELLS:
-        sign = np.array([_sign(corner, free[j]) if infinite[j] else 0.0 for j in range(len(size))])
+        sign = np.array([_sign(corner, row / np.abs(row).max()) if moves else 0.0 for row, moves in zip(reported, infinite, strict=True)])
+    else:
+        sign = np.sign((back / size) @ direction)
     return Separation(overlap, np.where(infinite, np.where(sign == 0, np.nan, np.copysign(np.inf, sign)), 0.0))
 
 
@@ -135,20 +143,22 @@ def _sign(corner: Floats, component: Floats) -> float:
 
 
 def profile_limit(
-    x: Floats, y: Floats, weight: Floats, j: int, reached: Optimum, sup: float, *, level: float = 0.95
+    x: Floats, y: Floats, weight: Floats, report: Floats, reached: Optimum, sup: float, sign: float, *, level: float = 0.95
 ) -> tuple[float, float]:
     """Return the one-sided confidence interval of an infinite coefficient from the profile likelihood.
 
     Parameters
     ----------
     x, y, weight : ndarray
-        Independent covariates (n, p), outcomes, weights > 0.
-    j : int
-        The coefficient.
+        Independent covariates (n, k), outcomes, weights > 0.
+    report : ndarray, shape (k,)
+        The coefficient as a linear function of the coefficients of x.
     reached : Optimum
         The place that Newton's method reached, far out on the infinite side, and the step with which it went on.
     sup : float
         Supremum of the log-likelihood.
+    sign : float
+        +1 or -1, on which side the coefficient is infinite.
     level : float
         Confidence level.
 
@@ -164,27 +174,33 @@ def profile_limit(
     from scipy.optimize import brentq
     from scipy.special import chdtri
 
-    others = np.delete(np.arange(x.shape[1]), j)
-    along = reached.step[others] / reached.step[j]
+    pivot = int(np.argmax(np.abs(report)))
+    others = np.delete(np.arange(x.shape[1]), pivot)
+    share, lever = report[others] / report[pivot], x[:, pivot] / report[pivot]
+    free = x[:, others] - np.outer(x[:, pivot], share) if share.any() else x[:, others]
+    pace = float(report @ reached.step)
     drop = float(chdtri(1, 1 - level)) / 2
-    solved = {float(reached.beta[j]): reached.beta[others]}
+    here = float(report @ reached.beta)
+    solved = {here: reached.beta[others]}
+    answers: dict[float, float] = {}
 
     def excess(value: float) -> float:
         """Log-likelihood at the best other coefficients, above the level that bounds the interval."""
-        near = min(solved, key=lambda known: abs(known - value))
-        # along the separating direction the rows that overlap keep their linear predictors: a start close to the solution
-        start = solved[near] + (value - near) * along
-        best = maximize(x[:, others], y, weight, start=start, offset=value * x[:, j], limit=40)
-        solved[value] = best.beta
-        return best.loglik - sup + drop
+        if value not in answers:
+            near = min(solved, key=lambda known: abs(known - value))
+            # along the separating direction the rows that overlap keep their linear predictors: a start close to the solution
+            start = solved[near] + (value - near) / pace * reached.step[others]
+            best = maximize(free, y, weight, start=start, offset=value * lever, limit=40)
+            solved[value], answers[value] = best.beta, best.loglik - sup + drop
+        return answers[value]
 
-    here, stride = float(reached.beta[j]), float(np.sign(reached.beta[j])) / float(np.abs(x[:, j]).max())
+    stride = sign * abs(pace) / float(np.abs(x @ reached.step).max())
     inside = excess(here) >= 0
     for _ in range(100):
         # inside the interval walk towards zero, outside it further out, until the bound has been passed
         there = here - stride if inside else here + stride
         if (excess(there) >= 0) != inside:
             limit = float(brentq(excess, min(here, there), max(here, there), xtol=1e-9 * abs(stride), rtol=1e-9))
-            return (limit, np.inf) if stride > 0 else (-np.inf, limit)
+            return (limit, np.inf) if sign > 0 else (-np.inf, limit)
         here, stride = there, 1.2 * stride
     return np.nan, np.nan

@@ -150,7 +150,7 @@ class TestSeparation:
     def test_a_direction_that_does_not_separate_is_not_taken_for_proof(self) -> None:
         data = two_by_two(1, 30, 20, 20)
         x = np.column_stack([np.ones(len(data)), data["exposed"]])
-        assert separate(x, data["ill"].to_numpy(float), np.array([0.0, -1.0])) is None
+        assert separate(x, data["ill"].to_numpy(float), np.array([0.0, -1.0]), np.eye(2)) is None
 
     def test_clusters_and_surveys_say_infinite_too(self) -> None:
         data = people().assign(ill=lambda d: np.where(d["smoking"] == "former", 0, d["ill"]), clinic=np.arange(400) % 20, w=2.5)
