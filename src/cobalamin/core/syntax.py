@@ -217,7 +217,7 @@ class _Whitelist:
         if not isinstance(node.op, _ALLOWED_OPERATORS):
             self._refuse(node, "this operator; use 'and', 'or', 'not' for conditions")
         if isinstance(node.op, ast.Pow):
-            exponent = node.right
+            exponent = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
             value = exponent.value if isinstance(exponent, ast.Constant) else None
             if isinstance(value, bool) or not isinstance(value, int | float) or value > MAX_EXPONENT:
                 self._refuse(node, f"a power needs a constant exponent of at most {MAX_EXPONENT}")
