@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cobalamin.core.errors import DesignError, list_names
+from cobalamin.core.errors import DesignError, did_you_mean, list_names
 from cobalamin.design.expression import condition, evaluate
 
 
@@ -61,8 +61,10 @@ class Derivation:
     def __post_init__(self) -> None:
         if bool(self.expression) == bool(self.cases):
             raise DesignError(f"derive '{self.name}': give either an expression or cases.")
-        if self.reference and self.reference not in self.labels and self.cases:
-            raise DesignError(f"derive '{self.name}': the reference '{self.reference}' is not one of its labels.")
+        given = [*(case.label for case in self.cases), self.otherwise]
+        if self.cases and self.reference and self.reference not in given:
+            hint = did_you_mean(self.reference, given)
+            raise DesignError(f"derive '{self.name}': the reference '{self.reference}' is not one of its labels.{hint}")
 
     @property
     def labels(self) -> tuple[str, ...]:

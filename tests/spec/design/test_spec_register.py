@@ -405,3 +405,14 @@ def test_leaving_before_the_recorded_day_of_time_zero_is_an_error_but_before_its
     cohort = build_cohort(tables, register(time_zero=rule, unordered_dates="exclude"))
     assert cohort.data["person_id"].tolist() == ["a", "c"]  # b died on 2012-03-31: nothing is left to observe
     assert cohort.attrition.set_index("label")["n_excluded"]["Dates in order"] == 1
+
+
+def test_nothing_is_recorded_before_a_time_zero_that_is_not_there() -> None:
+    seen = Covariate(name="seen", table="lab_results", date="sample_date", where="result > 0")
+    design = register(
+        time_zero=first_sample(on_or_after=(dt.date(2008, 1, 1),)), covariates=(seen, Covariate(name="age", at_time_zero="age"))
+    )
+    tables = {"persons": drawn(PERSONS), "diagnoses": drawn(NOBODY), "lab_results": drawn(LAB)}
+    everyone = build_cohort(tables, design).with_outsiders().set_index("person_id")
+    assert everyone.loc["c", ["seen", "age", "in_cohort"]].isna().tolist() == [True, True, False]
+    assert everyone["seen"].dropna().tolist() == [1.0, 1.0, 1.0]
