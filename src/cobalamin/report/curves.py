@@ -57,7 +57,8 @@ def _curves(rows: Estimates, which: tuple[str, str, str], facts: StudyFacts) -> 
     title = f"{'Cumulative probability of' if risk else 'Survival free of'} {event}{by}"
     text = f"{'One minus the Kaplan-Meier' if risk else 'Kaplan-Meier'} estimate with {level_text(facts)} (shaded);"
     text += " every other end of follow-up counts as censoring. Curves are not adjusted. Beneath: people at risk."
-    text += " Dots: hidden small counts." if rows.where(measure="at risk").frame["n"].isna().any() else ""
+    at_risk = rows.where(measure="at risk").frame
+    text += " Dots: hidden small counts." if at_risk.loc[at_risk["at"] <= frame["at"].max(), "n"].isna().any() else ""
     text += f" Too few events to show the curve of {join_words(hidden)}." if hidden else ""
     alt = f"Curves over {_time_label(frame, facts).lower()}. {' '.join(_curve_words(frame, g, facts, risk) for g in groups)}"
     key = "curves-" + (slug("-".join(w for w in (grouping, outcome, state) if w)) or "all")

@@ -29,7 +29,8 @@ def exhibits_distribution(estimates: Estimates, facts: StudyFacts) -> list[Exhib
     Parameters
     ----------
     estimates : Estimates
-        Rows of analysis ``distribution``: bin edges in ``low`` and ``high``, counts in ``n``.
+        Rows of analysis ``distribution``: bin edges in ``low`` and ``high``, counts in ``n``;
+        measure ``missing`` counts the people without a value.
     facts : StudyFacts
         Labels and cut-offs.
 
@@ -38,8 +39,9 @@ def exhibits_distribution(estimates: Estimates, facts: StudyFacts) -> list[Exhib
     list of Exhibit
         Empty without such rows.
     """
-    rows = estimates.where(analysis="distribution", measure="histogram")
-    return [_distribution(rows.where(term=term), term, facts) for term in dict.fromkeys(rows.frame["term"])]
+    rows = estimates.where(analysis="distribution", measure=("histogram", "missing"))
+    shown = dict.fromkeys(rows.where(measure="histogram").frame["term"])
+    return [_distribution(rows.where(term=term), term, facts) for term in shown]
 
 
 def bar_heights(part: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -90,7 +92,7 @@ def log_spaced(frame: pd.DataFrame) -> bool:
 
 
 def _distribution(rows: Estimates, term: str, facts: StudyFacts) -> Exhibit:
-    frame = rows.frame.dropna(subset=["low", "high"])
+    frame = rows.where(measure="histogram").frame.dropna(subset=["low", "high"])
     groups = list(dict.fromkeys(frame["subgroup"]))
     name = term_label(term, facts)
     by = f" by {group_label(next((m for m in frame['model'] if m), ''), facts)}" if len(groups) > 1 else ""
@@ -113,8 +115,7 @@ def _hidden_words(hidden: int) -> str:
 
 
 def _valueless_words(frame: pd.DataFrame) -> str:
-    """Speak of the people without a value, whose row has no interval."""
-    without = float(frame.loc[frame["low"].isna() & frame["high"].isna(), "n"].sum())
+    without = float(frame.loc[frame["measure"] == "missing", "n"].sum())
     return f" {fmt.count(without)} people have no value." if without else ""
 
 

@@ -145,7 +145,7 @@ def test_logarithmic_intervals_are_recognised_also_when_the_tails_are_merged() -
 
 def test_people_without_a_value_are_said_in_the_caption() -> None:
     rows = onset_estimates().where(analysis="distribution").frame
-    without = rows.iloc[[0]].assign(low=math.nan, high=math.nan, n=40.0)
+    without = rows.iloc[[0]].assign(measure="missing", low=math.nan, high=math.nan, n=40.0)
     (shown,) = exhibits_distribution(Estimates.from_frame(pd.concat([rows, without])), onset_facts())
     assert "40 people have no value." in shown.caption
     assert "1 interval with a small count is not shown." in shown.caption
