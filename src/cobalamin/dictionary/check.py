@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from cobalamin.core.errors import IdentifierError, SourceError, did_you_mean, list_names
 from cobalamin.dictionary.cells import count_where
@@ -219,7 +220,6 @@ def _stage_references(
 
 def _check_table(connection: duckdb.DuckDBPyConnection, staged: Staged, references: Mapping[str, Staged], findings: _Findings) -> None:
     findings.notes += harmonise(connection, staged)
-    findings.notes += mark_detection_limits(connection, staged)
     rules = table_rules(staged, references)
     for suspects in (sentinel_rules, unit_suspects):
         more, notes = suspects(connection, staged)
@@ -230,7 +230,11 @@ def _check_table(connection: duckdb.DuckDBPyConnection, staged: Staged, referenc
     missing, notes = _missing(connection, staged)
     findings.missing += missing
     findings.notes += notes
-    findings.valid[staged.table.name] = harvest(connection, staged, broken)
+    connection.register("broken", pa.table({"row": pa.array(broken)}))
+    rows = "row NOT IN (SELECT row FROM broken)" if len(broken) else "TRUE"
+    findings.notes += mark_detection_limits(connection, staged, rows=rows)
+    findings.valid[staged.table.name] = harvest(connection, staged, rows=rows)
+    connection.unregister("broken")
 
 
 def _run(connection: duckdb.DuckDBPyConnection, staged: Staged, rules: list[Rule]) -> tuple[list[dict[str, Any]], Rows]:

@@ -70,7 +70,17 @@ def _template() -> jinja2.Template:
 
     # undefined names must not turn into empty cells
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters["ticks"] = _ticks
     return environment.from_string(PAGE)
+
+
+def _ticks(text: str) -> Any:
+    # `name` in a description is the name of a column: shown as code, escaped first
+    from markupsafe import Markup
+
+    parts = escape(text).split("`")
+    whole = len(parts) % 2 == 1
+    return Markup("".join(f"<code>{p}</code>" if k % 2 and whole else p for k, p in enumerate(parts)))
 
 
 def _row(variable: Variable, counts: Mapping[str, int]) -> dict[str, Any]:

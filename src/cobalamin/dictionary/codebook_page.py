@@ -30,6 +30,7 @@ th, td { text-align: left; vertical-align: top; padding: .45rem .6rem; border-bo
 thead th { border-bottom: 2px solid var(--ink); white-space: nowrap; }
 tbody tr:nth-child(even) { background: var(--band); }
 tbody th { font-weight: 600; }
+th.code { overflow-wrap: normal; white-space: nowrap; }
 ul.codes { list-style: none; margin: 0; padding: 0; }
 .tag { display: inline-block; border: 1px solid var(--line); border-radius: 1rem; padding: 0 .55rem; font-size: .85em;
   margin: 0 .2rem .2rem 0; }
@@ -73,7 +74,7 @@ footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .6rem
 <section aria-labelledby="table-{{ loop.index }}">
 <h2 id="table-{{ loop.index }}"{% if loop.first %} class="first"{% endif %}>{{ t.table.title or t.table.name }}
  <span class="soft code">{{ t.table.name }}</span></h2>
-{% if t.table.description %}<p>{{ t.table.description }}</p>{% endif %}
+{% if t.table.description %}<p>{{ t.table.description|ticks }}</p>{% endif %}
 {% for line in t["keys"] %}<p class="soft">{{ line }}</p>{% endfor %}
 <div class="scroll" role="region" tabindex="0" aria-label="Columns of {{ t.table.name }}">
 <table class="wide">
@@ -83,8 +84,8 @@ footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .6rem
 {% for r in t["rows"] %}
 <tr>
 <th scope="row" class="code">{{ r.v.name }}</th>
-<td>{% if r.v.title %}<strong>{{ r.v.title }}</strong><br>{% endif %}{{ r.v.description }}
-{% if r.v.source %}<div class="soft">Source: {{ r.v.source }}</div>{% endif %}</td>
+<td>{% if r.v.title %}<strong>{{ r.v.title }}</strong><br>{% endif %}{{ r.v.description|ticks }}
+{% if r.v.source %}<div class="soft">Source: {{ r.v.source|ticks }}</div>{% endif %}</td>
 <td>{{ r.type }}{% if r.v.unit %}<br><span class="code">{{ r.v.unit }}</span>{% endif %}{% if r.v.required %}<br>required{% endif %}
 {% if r.v.unique %}<br>unique{% endif %}</td>
 <td>

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CENSORED_LABELS = ("", "left", "right")
 
 
-def harvest(connection: duckdb.DuckDBPyConnection, staged: Staged, broken: npt.NDArray[np.int64]) -> pd.DataFrame:
+def harvest(connection: duckdb.DuckDBPyConnection, staged: Staged, *, rows: str) -> pd.DataFrame:
     """Read the rows that broke no rule.
 
     Parameters
@@ -28,8 +28,8 @@ def harvest(connection: duckdb.DuckDBPyConnection, staged: Staged, broken: npt.N
         The engine.
     staged : Staged
         The table, harmonised.
-    broken : ndarray of int
-        Numbers of the rows to leave out.
+    rows : str
+        SQL condition of the rows to read.
 
     Returns
     -------
@@ -38,10 +38,7 @@ def harvest(connection: duckdb.DuckDBPyConnection, staged: Staged, broken: npt.N
         labels (the reference first), ``<name>_censored`` after each laboratory column.
     """
     cells = [part for name, i in staged.fields.items() for part in _cells(staged.variable(name), i)]
-    connection.register("broken", pa.table({"row": pa.array(broken)}))
-    where = " WHERE row NOT IN (SELECT row FROM broken)" if len(broken) else ""
-    table = connection.execute(f"SELECT {', '.join(cells)} FROM {staged.name}{where} ORDER BY row").to_arrow_table()
-    connection.unregister("broken")
+    table = connection.execute(f"SELECT {', '.join(cells)} FROM {staged.name} WHERE {rows} ORDER BY row").to_arrow_table()
     columns: dict[str, Any] = {}
     for name, i in staged.fields.items():
         variable = staged.variable(name)

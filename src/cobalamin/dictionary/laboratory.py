@@ -47,9 +47,8 @@ def harmonise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[dic
             continue
         pairs = _pairs(connection, staged, variable, i)
         _apply(connection, staged, variable, i, pairs)
-        notes += [
-            _conversion_note(staged.table.name, variable, row) for row in pairs.to_dict("records") if row["factor"] not in (None, 1.0)
-        ]
+        converted = pairs[pairs["factor"].notna() & (pairs["factor"] != 1.0)]
+        notes += [_conversion_note(staged.table.name, variable, row) for row in converted.to_dict("records")]
     return notes
 
 
@@ -189,8 +188,10 @@ def unknown_units(connection: duckdb.DuckDBPyConnection, staged: Staged, i: int)
     return list_names(units, most=6)
 
 
-def mark_detection_limits(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[dict[str, Any]]:
+def mark_detection_limits(connection: duckdb.DuckDBPyConnection, staged: Staged, *, rows: str) -> list[dict[str, Any]]:
     """Mark numbers beyond the measuring range as censored, and count what is censored.
+
+    This comes after the rules: a number beyond the measuring range must still lie inside the range of plausible values.
 
     Parameters
     ----------
@@ -198,6 +199,8 @@ def mark_detection_limits(connection: duckdb.DuckDBPyConnection, staged: Staged)
         The engine.
     staged : Staged
         The table, harmonised; ``c{i}`` is rewritten.
+    rows : str
+        SQL condition of the valid rows.
 
     Returns
     -------
@@ -215,8 +218,8 @@ def mark_detection_limits(connection: duckdb.DuckDBPyConnection, staged: Staged)
         if not variable.censorable:
             continue
         low, high = _measuring_range(staged, variable, i)
-        beyond = f"c{i} = 0 AND v{i} < {low}", f"c{i} = 0 AND v{i} > {high}"
-        counts = ", ".join(count_where(condition) for condition in (*beyond, f"c{i} < 0", f"c{i} > 0"))
+        beyond = f"{rows} AND c{i} = 0 AND v{i} < {low}", f"{rows} AND c{i} = 0 AND v{i} > {high}"
+        counts = ", ".join(count_where(condition) for condition in (*beyond, f"{rows} AND c{i} < 0", f"{rows} AND c{i} > 0"))
         numbers = connection.execute(f"SELECT {counts} FROM {staged.name}").fetchone() or (0, 0, 0, 0)
         if numbers[0] or numbers[1]:
             marked = f"CASE WHEN {beyond[0]} THEN -1 WHEN {beyond[1]} THEN 1 ELSE c{i} END"

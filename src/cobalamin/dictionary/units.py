@@ -56,6 +56,7 @@ SYNONYMS = {"cobalamin": "b12", "vitamin_b12": "b12", "holotranscobalamin": "hol
 PREFIXES = {"": 1.0, "d": 1e-1, "c": 1e-2, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "k": 1e3}
 _AMOUNT = re.compile(r"(?P<prefix>[dcmunpfk]?)(?P<base>mol|g|\[IU\]|eq|L)")
 _SPELLINGS = {"µ": "u", "μ": "u", "mcg": "ug", "mcmol": "umol", "micromol": "umol", "per": "/", " ": "", "·": ".", "^": ""}
+_PRINTED = {"a": "years", "mo": "months", "wk": "weeks", "d": "days", "h": "hours"}
 _WHOLE = {
     "l": "L",
     "ml": "mL",
@@ -100,6 +101,32 @@ def canonical_unit(text: str) -> str:
     for written, meant in _SPELLINGS.items():
         plain = plain.replace(written, meant)
     return "/".join(_WHOLE.get(part, part) for part in plain.split("/"))
+
+
+def printed_unit(unit: str) -> str:
+    """Write a UCUM unit the way people print it.
+
+    Parameters
+    ----------
+    unit : str
+        UCUM.
+
+    Returns
+    -------
+    str
+        For labels only.
+
+    Examples
+    --------
+    >>> [printed_unit(u) for u in ("umol/L", "kg/m2", "k[IU]/L", "a", "mm[Hg]", "{drinks}/d", "10*3/uL")]
+    ['µmol/L', 'kg/m²', 'kIU/L', 'years', 'mmHg', 'drinks/d', '10³/µL']
+    """
+    if unit in _PRINTED:
+        return _PRINTED[unit]
+    text = re.sub(r"(^|/)u(?=mol|g|L|\[)", r"\1µ", unit.replace("[arb'U]", "U"))
+    text = re.sub(r"[\[\]{}]", "", text).replace("10*", "10")
+    raised = re.sub(r"(?<=m)([23])\b|(?<=10)([2-9])\b", lambda m: "²³⁴⁵⁶⁷⁸⁹"[int(m[0]) - 2], text)
+    return raised
 
 
 def conversion_factor(source: str, target: str, *, molar_mass: float | None = None) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from cobalamin.dictionary.units import printed_unit
+
 ROLES = (
     "person_id",
     "row_id",
@@ -186,15 +188,15 @@ class Variable:
         Returns
         -------
         str
-            ``"Body mass index (kg/m2)"``; the column name where there is no title.
+            ``"Body mass index (kg/m²)"``; the column name where there is no title.
 
         Examples
         --------
         >>> Variable("bmi", "number", title="Body mass index", unit="kg/m2").label
-        'Body mass index (kg/m2)'
+        'Body mass index (kg/m²)'
         """
         name = self.title or self.name
-        return name if self.unit in ("", *SILENT_UNITS) else f"{name} ({self.unit})"
+        return name if self.unit in ("", *SILENT_UNITS) else f"{name} ({printed_unit(self.unit)})"
 
     @property
     def labels(self) -> tuple[str, ...]:
