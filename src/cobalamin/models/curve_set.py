@@ -199,9 +199,7 @@ class Curves:
         moments = nice_times(first, float(self.frame["time"].max())) if grid is None else np.asarray(grid, dtype=np.float64)
         parts = [part for label in self.groups for part in (self._curve_rows(label), self._risk_rows(label, moments))]
         common = {"analysis": analysis, "context": "curve", "model": self.by if model is None else model, "outcome": outcome}
-        return Estimates.from_frame(
-            pd.concat(parts, ignore_index=True).assign(**common, level=self.state, unit=self.unit, warning=" ".join(self.warnings))
-        )
+        return Estimates.from_frame(pd.concat(parts, ignore_index=True).assign(**common, unit=self.unit, warning=" ".join(self.warnings)))
 
     def _curve_rows(self, label: str) -> pd.DataFrame:
         sets = self.sets[label]
@@ -211,6 +209,7 @@ class Curves:
         return pd.DataFrame(
             {
                 "subgroup": label,
+                "level": self.state,
                 "at": times,
                 "measure": "survival",
                 "value": rows["estimate"],
@@ -222,7 +221,7 @@ class Curves:
         )
 
     def _risk_rows(self, label: str, times: Floats) -> pd.DataFrame:
-        return pd.DataFrame({"subgroup": label, "at": times, "measure": "at risk", **self._persons(label, times)})
+        return pd.DataFrame({"subgroup": label, "level": self.state, "at": times, "measure": "at risk", **self._persons(label, times)})
 
     def _persons(self, label: str, times: Floats) -> dict[str, Ints]:
         sets = self.sets[label]
