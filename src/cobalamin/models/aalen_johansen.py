@@ -89,7 +89,7 @@ def aalen_johansen(follow: FollowUp, weights: Floats, codes: tuple[int, ...]) ->
     kind[follow.event == 0] = -1
     dead = kind >= 0
     place = kind[dead] * m + cells[dead]
-    events = np.bincount(place, weights=weights[dead], minlength=len(codes) * m).reshape(len(codes), m)
+    events: Floats = np.bincount(place, weights=weights[dead], minlength=len(codes) * m).reshape(len(codes), m).astype(np.float64)
     persons = np.bincount(place, minlength=len(codes) * m).reshape(len(codes), m)
     before = np.append(1.0, product_limit(sets)[:-1])
     share = np.divide(events, sets.at_risk, out=np.zeros_like(events), where=sets.n_events > 0)
@@ -220,7 +220,7 @@ def delta_variance(incidence: Incidence) -> Floats:
     own = incidence.before**2 * d * (n - d) / n**3
     cross = incidence.before * d / n**2
     squares = f * f * np.cumsum(g) - 2 * f * np.cumsum(f * g, axis=1) + np.cumsum(f * f * g, axis=1)
-    return np.maximum(squares + np.cumsum(own, axis=1) - 2 * (f * np.cumsum(cross, axis=1) - np.cumsum(f * cross, axis=1)), 0.0)
+    return np.asarray(np.maximum(squares + np.cumsum(own, axis=1) - 2 * (f * np.cumsum(cross, axis=1) - np.cumsum(f * cross, axis=1)), 0.0))
 
 
 def aalen_variance(incidence: Incidence) -> Floats:
