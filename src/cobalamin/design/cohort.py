@@ -93,7 +93,7 @@ class Cohort:
         Estimates
             ``attrition`` rows (``remaining``) and diagnostic rows (``not known``, ``not used``, ``cut-point``).
         """
-        from cobalamin.design.describe import cohort_estimates
+        from cobalamin.design.labels import cohort_estimates
 
         return cohort_estimates(self.attrition, self.notes, self.cutpoints, self.design)
 

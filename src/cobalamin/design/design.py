@@ -133,17 +133,34 @@ class Design:
         parts: tuple[Outcome | Competing | Exposure | Covariate, ...] = (self.outcome, *self.competing, *self.exposures, *self.covariates)
         yield from ((f"'{part.name}'", part) for part in parts)
 
-    def describe(self) -> dict[str, str]:
+    def describe(self, titles: Mapping[str, str] | None = None) -> dict[str, str]:
         """Say the design in plain sentences, in the pieces of a methods section.
+
+        Parameters
+        ----------
+        titles : mapping of str to str, optional
+            Column -> title, to be said instead of the column's name.
 
         Returns
         -------
         dict of str to str
             ``population``, ``time_zero``, ``exposure``, ``covariates``, ``outcome``, ``follow_up``.
         """
-        from cobalamin.design.describe import describe_design
+        from cobalamin.design.words import describe_design
 
-        return describe_design(self)
+        return describe_design(self, titles)
+
+    def definitions(self) -> tuple[tuple[str, str], ...]:
+        """List every rule exactly as it is run.
+
+        Returns
+        -------
+        tuple of (str, str)
+            What is defined, and its rule in columns, conditions and codes.
+        """
+        from cobalamin.design.words import define_design
+
+        return define_design(self)
 
     def labels(self) -> Mapping[str, str]:
         """Title, with unit, of every column that the design makes.
@@ -153,7 +170,7 @@ class Design:
         mapping of str to str
             Column of the cohort -> words for tables and figures.
         """
-        from cobalamin.design.describe import column_labels
+        from cobalamin.design.labels import column_labels
 
         return column_labels(self)
 

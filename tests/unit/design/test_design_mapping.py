@@ -124,23 +124,30 @@ def test_ever_is_a_window_without_a_first_day() -> None:
 
 
 def test_the_design_in_words() -> None:
-    words = register(lag_years=2).describe()
-    assert words["time_zero"] == (
-        "Time zero was the day of the first serum B12 "
-        "(the first of: lab_results.sample_date where analyte == 'b12' and not is_missing(result), "
-        "on or after the date in registration_date and 1 January 2006)."
-    )
+    words = register(lag_years=2).describe({"registration_date": "Start of registration", "exit_date": "End of registration"})
+    assert words["time_zero"] == ("Time zero was the day of the first serum B12, on or after the start of registration and 1 January 2006.")
     assert "from 365 days before up to and including time zero; of several results on that day, their mean" in words["exposure"]
     assert "Classes were <148, 148 to <221, >=221, with >=221 as reference." in words["exposure"]
     assert words["follow_up"].startswith(
-        "Follow-up started 2 years (731 days) after time zero and ended at lichen sclerosus or death or exit_date"
+        "Follow-up started 2 years (731 days) after time zero and ended at lichen sclerosus, death, end of registration or"
     )
     assert "attained age, with delayed entry" in words["follow_up"]
     assert "The competing event was death." in words["outcome"]
-    assert "Aged 18 or over (age >= 18)" in words["population"]
+    assert "aged 18 or over" in words["population"]
+    assert not any("==" in text or "_date" in text for text in words.values()), "no columns and conditions in sentences"
+
+
+def test_the_exact_rules_stand_beside_the_words() -> None:
+    rules = dict(register().definitions())
+    assert rules["Aged 18 or over"] == "age >= 18"
+    assert rules["Time zero"].startswith("lab_results.sample_date where analyte == 'b12'")
+    assert "code of the list" in rules["lichen sclerosus"]
+
+
+def test_labels_of_the_columns_that_a_design_makes() -> None:
     labels = register().labels()
     assert labels["b12_log2"] == "Serum vitamin B12, per doubling"
     assert labels["b12_q4"] == "Serum vitamin B12, fourths of the cohort"
     flat = design_from_mapping(FLAT).describe()
-    assert flat["time_zero"] == "Each person's follow-up was given in the table itself."
+    assert flat["time_zero"] == "The start of each person's follow-up was given in the data."
     assert flat["covariates"] == "Covariates were male; smoking."
