@@ -148,12 +148,10 @@ def _to_csv(frame: pd.DataFrame, columns: Sequence[str], numbers: Sequence[str])
         [number_text(float(v), tiny=name == "p") for v in frame[name]] if name in numbers else [_escape(str(v)) for v in frame[name]]
         for name in columns
     ]
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    writer.writerow(columns)
-    writer.writerows(zip(*texts, strict=True))
+    lines = [columns, *zip(*texts, strict=True)]
+    text = "".join(",".join(map(_quote, line)) + "\n" for line in lines)
     try:
-        return buffer.getvalue().encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise StoreError("A label of the results is not valid Unicode (a lone surrogate); mend it in the data dictionary.") from error
 
@@ -182,6 +180,11 @@ def _numbers(texts: list[str], column: str, name: str) -> pd.Series[float]:
 
 def _escape(text: str) -> str:
     return "'" + text if text.startswith(_RUNS) else text
+
+
+def _quote(text: str) -> str:
+    # the standard library's writer leaves a lone carriage return bare, which its reader takes for the end of a row
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
 
 
 def _unescape(text: str) -> str:

@@ -180,7 +180,7 @@ def round_times(first: float, last: float) -> list[float]:
     Returns
     -------
     list of float
-        Multiples of 1, 2 or 5 times a power of ten; the first is not after ``first``, the last not after ``last``.
+        Multiples of 1, 2, 2.5 or 5 times a power of ten; the first is not after ``first``, the last not after ``last``.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def round_times(first: float, last: float) -> list[float]:
         return [first]
     rough = (last - first) / GRID_POINTS
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= rough * (1 - 1e-9))
+    step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough * (1 - 1e-9))
     low, high = math.floor(first / step + 1e-9), math.floor(last / step + 1e-9)
     return [float(f"{k * step:.12g}") for k in range(low, high + 1)]
 

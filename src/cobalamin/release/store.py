@@ -105,7 +105,7 @@ def write_results(folder: Path, files: Mapping[str, bytes], manifest: Mapping[st
 
 def _check_name(folder: Path, name: str) -> None:
     path = PurePosixPath(name)
-    odd = not name or path.is_absolute() or ".." in path.parts or str(path) != name or re.search(r'[\\:\x00-\x1f<>"|?*]', name)
+    odd = not path.parts or path.is_absolute() or ".." in path.parts or str(path) != name or re.search(r'[\\:\x00-\x1f<>"|?*]', name)
     if odd or path.parts[0] in _RESERVED:
         raise StoreError(f"'{name[:80]!a}' is not a name for a results file: expected a relative name inside the results folder.")
     for parent in list(path.parents)[:-1]:
