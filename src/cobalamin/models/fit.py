@@ -192,7 +192,9 @@ class Fit:
             The data lack a column, a value, or have a level that the fit has not seen.
         """
         matrix: Matrix = self.parts["matrix"]
-        return np.asarray(matrix.apply(data) @ np.nan_to_num(self.coefficients, nan=0.0, posinf=np.inf, neginf=-np.inf))
+        x = matrix.apply(data)
+        finite = np.where(np.isfinite(self.coefficients), self.coefficients, 0.0)
+        return np.asarray(x @ finite + _infinite_part(x, self.coefficients))
 
     def estimates(self, *, analysis: str, model: str, outcome: str, terms: Sequence[str] | None = None, level: float = 0.95) -> Estimates:
         """Return the coefficients and the facts of the model as rows of the one results table.
@@ -237,3 +239,12 @@ class Fit:
         name = self.family.measure if self.family.ratio else "estimate"
         body = table.rename(columns={"estimate": name}).to_html(index=False, float_format="{:.4g}".format, na_rep="", escape=True)
         return head + body + (f"<ul>{notes}</ul>" if notes else "")
+
+
+def _infinite_part(x: Floats, coefficients: Floats) -> Floats:
+    """Sum the terms with an infinite coefficient; 0 where all their covariates are 0."""
+    total = np.zeros(len(x))
+    for j in np.flatnonzero(np.isinf(coefficients)):
+        moved = x[:, j] != 0
+        total[moved] += x[moved, j] * coefficients[j]
+    return total

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cobalamin.models.hazard import Hazard, Sums, hazard_of
 from cobalamin.models.risk_sets import Ints, RiskSets
-from cobalamin.models.sweeps import bin_sums, column_range, column_scale, gather, one_blas_thread, prefix_sums, suffix_sums, weighted_cross
+from cobalamin.models.sweeps import bin_sums, column_facts, gather, one_blas_thread, prefix_sums, suffix_sums, weighted_cross
 
 Floats = npt.NDArray[np.float64]
 Ties = Literal["efron", "breslow"]
@@ -244,12 +244,10 @@ def partial_likelihood(x: Floats, sets: RiskSets, weights: Floats | None = None,
     >>> round(partial_likelihood(np.array([[0.0], [1.0]]), sets).evaluate(np.zeros(1)).loglik, 6)
     -0.693147
     """
-    center = x.mean(axis=0)
-    z, z_dead = gather(x, sets.rows, center), gather(x, sets.death_rows, center)
     with one_blas_thread():
-        scale = column_scale(z, center)
-    z /= scale[:, None]
-    z_dead /= scale[:, None]
+        center, scale, z_range = column_facts(x)
+        z, z_dead = gather(x, sets.rows, center, scale), gather(x, sets.death_rows, center, scale)
+        late = gather(x, sets.rows[sets.entry_order], center, scale) if len(sets.entry_order) else None
     w_dead = np.ones(len(sets.death_rows)) if weights is None else weights[sets.death_rows]
     starts = sets.death_starts
     tied = np.diff(np.r_[starts, len(sets.death_bin)])
@@ -259,9 +257,9 @@ def partial_likelihood(x: Floats, sets: RiskSets, weights: Floats | None = None,
         center=center,
         scale=scale,
         z=z,
-        z_late=z[:, sets.entry_order] if len(sets.entry_order) else None,
+        z_late=late,
         z_dead=z_dead,
-        z_range=column_range(z),
+        z_range=z_range,
         w=None if weights is None else weights[sets.rows],
         w_dead=w_dead,
         death_starts=starts,

@@ -84,8 +84,46 @@ def _blocks(n: int) -> Iterator[slice]:
     return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
 
 
-def gather(x: Floats, rows: Ints, center: Floats) -> Floats:
-    """Take rows of a matrix, centre them, and store them by column.
+def column_facts(x: Floats) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+    """Return mean, standard deviation and standardised range of each column.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+        Covariates; fastest where each column is contiguous.
+
+    Returns
+    -------
+    center, scale : ndarray, shape (p,)
+        Mean and standard deviation; the scale is 1 where a column varies no more than its rounding error.
+    low, high : ndarray, shape (p,)
+        Smallest and largest standardised value.
+
+    Examples
+    --------
+    >>> [np.asarray(v).tolist() for v in column_facts(np.array([[1.0], [3.0]]))]
+    [[2.0], [1.0], [[-1.0], [1.0]]]
+    """
+
+    def facts(j: int) -> tuple[float, float, float, float]:
+        column = x[:, j]
+        mean = float(column.mean())
+        spread = float(column @ column) / len(column) - mean * mean
+        if spread < 1e-6 * mean * mean:
+            # the difference of two large numbers has lost its digits: look again, centred
+            spread = float(np.square(column - mean).mean())
+        scale = np.sqrt(spread)
+        return mean, 1.0 if scale <= 1e-12 * abs(mean) else float(scale), float(column.min()), float(column.max())
+
+    if len(x) == 0 or x.shape[1] == 0:
+        zero, one = np.zeros(x.shape[1]), np.ones(x.shape[1])
+        return zero, one, (zero, zero)
+    center, scale, low, high = np.array(list(_each(facts, x.shape[1], x.size))).T
+    return center, scale, ((low - center) / scale, (high - center) / scale)
+
+
+def gather(x: Floats, rows: Ints, center: Floats, scale: Floats) -> Floats:
+    """Take rows of a matrix, standardise them, and store them by column.
 
     Parameters
     ----------
@@ -93,8 +131,8 @@ def gather(x: Floats, rows: Ints, center: Floats) -> Floats:
         Covariates; fastest where each column is contiguous.
     rows : ndarray of int, shape (m,)
         Rows in the order wanted.
-    center : ndarray, shape (p,)
-        What to subtract.
+    center, scale : ndarray, shape (p,)
+        What to subtract and to divide by.
 
     Returns
     -------
@@ -103,63 +141,20 @@ def gather(x: Floats, rows: Ints, center: Floats) -> Floats:
 
     Examples
     --------
-    >>> gather(np.array([[1.0], [3.0]]), np.array([1, 0]), np.array([2.0])).tolist()
-    [[1.0, -1.0]]
+    >>> gather(np.array([[1.0], [3.0]]), np.array([1, 0]), np.array([2.0]), np.array([0.5])).tolist()
+    [[2.0, -2.0]]
     """
     z = np.empty((x.shape[1], len(rows)))
 
     def fill(j: int) -> None:
-        np.take(x[:, j], rows, out=z[j], mode="clip")
-        z[j] -= center[j]
+        column, line, factor = x[:, j], z[j], 1 / scale[j]
+        for block in _blocks(len(rows)):
+            part = column.take(rows[block])
+            part -= center[j]
+            np.multiply(part, factor, out=line[block])
 
-    if z.size < 20 * BLOCK:
-        for j in range(len(z)):
-            fill(j)
-    else:
-        list(_pool().map(fill, range(len(z))))
+    list(_each(fill, len(z), z.size))
     return z
-
-
-def column_scale(z: Floats, center: Floats) -> Floats:
-    """Return the root mean square of centred covariates, 1 for one that does not vary.
-
-    Parameters
-    ----------
-    z : ndarray, shape (p, m)
-        Centred covariates by column.
-    center : ndarray, shape (p,)
-        What was subtracted: variation below its rounding error is none.
-
-    Returns
-    -------
-    ndarray, shape (p,)
-        Scale of each covariate.
-
-    Examples
-    --------
-    >>> column_scale(np.array([[3.0, -3.0], [0.0, 0.0]]), np.zeros(2)).tolist()
-    [3.0, 1.0]
-    """
-    scale = np.sqrt(np.array([line @ line for line in z]) / max(z.shape[1], 1))
-    return np.where(scale <= 1e-12 * np.abs(center), 1.0, scale)
-
-
-def column_range(z: Floats) -> tuple[Floats, Floats]:
-    """Return the smallest and largest value of each covariate.
-
-    Parameters
-    ----------
-    z : ndarray, shape (p, m)
-        Covariates by column.
-
-    Returns
-    -------
-    low, high : ndarray, shape (p,)
-        Zero where there are no rows.
-    """
-    if z.shape[1] == 0:
-        return np.zeros(len(z)), np.zeros(len(z))
-    return z.min(axis=1), z.max(axis=1)
 
 
 def bin_sums(z: Floats, bins: Ints, count: int, b: Floats, shift: float, weights: Floats | None, risk: Floats | None) -> Floats:
@@ -244,11 +239,14 @@ def weighted_cross(z: Floats, risk: Floats, cumulative: Floats, exit_bin: Ints, 
 
 
 def _each_block(sweep: Any, n: int) -> Iterator[Any]:
-    """Run a function on every block, on two threads where that pays; results come in order."""
+    """Run a function on every block; results come in order."""
     blocks = list(_blocks(n))
-    if len(blocks) < 8:
-        return map(sweep, blocks)
-    return _pool().map(sweep, blocks)
+    return map(sweep, blocks) if len(blocks) < 8 else _pool().map(sweep, blocks)
+
+
+def _each(function: Any, count: int, size: int) -> Iterator[Any]:
+    """Run a function on 0 .. count - 1, on two threads where the work is worth it; results come in order."""
+    return map(function, range(count)) if size < 16 * BLOCK else _pool().map(function, range(count))
 
 
 @cache

@@ -200,6 +200,9 @@ def test_an_infinite_coefficient_is_reported_as_infinite(sign):
     assert "marker" in fit.term_warnings
     rows = fit.estimates(analysis="primary", model="m", outcome="death", terms=["marker"]).frame
     assert rows["warning"].str.contains("infinity").any()
+    predicted = fit.linear_predictor(data)
+    assert (predicted[data["marker"] != 0] == np.inf).all()
+    assert np.isfinite(predicted[data["marker"] == 0]).all()
 
 
 def test_the_finite_limit_is_the_profile_likelihood_limit():
