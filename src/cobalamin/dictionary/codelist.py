@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import DictionaryError, SourceError, did_you_mean, list_names
@@ -129,19 +131,19 @@ class CodeList:
 
 def _matches(codes: pd.Series[Any], systems: pd.Series[Any] | str | None, active: tuple[Code, ...]) -> pd.Series[bool]:
     # a register has few distinct codes: decide once for each and map back
-    text = codes.astype("string")
+    place, distinct = pd.factorize(codes.astype("string"))
     if not isinstance(systems, pd.Series):
-        known = {c: _in_list(str(c), systems, active) for c in text.dropna().unique()}
-        return text.map(known).fillna(False).astype(bool)
-    system = systems.astype("string")
-    pairs = pd.DataFrame({"code": text.to_numpy(dtype=object), "system": system.to_numpy(dtype=object)})
-    number = pairs.groupby(["code", "system"], sort=False, dropna=False).ngroup().to_numpy()
-    distinct = pairs.drop_duplicates()
-    decided = [
-        not pd.isna(code) and not pd.isna(name) and _in_list(str(code), str(name), active)
-        for code, name in distinct.itertuples(index=False)
-    ]
-    return pd.Series(pd.array(decided, dtype=bool)[number], index=codes.index, dtype=bool)
+        return _spread([_in_list(str(code), systems, active) for code in distinct], place, codes)
+    which, names = pd.factorize(systems.astype("string").to_numpy(dtype=object))
+    pair = np.where((place < 0) | (which < 0), -1, place * max(len(names), 1) + which)
+    number, pairs = pd.factorize(pair)
+    decided = [p >= 0 and _in_list(str(distinct[p // len(names)]), str(names[p % len(names)]), active) for p in pairs]
+    return _spread(decided, number, codes)
+
+
+def _spread(decided: list[bool], place: npt.NDArray[np.intp], codes: pd.Series[Any]) -> pd.Series[bool]:
+    # the extra last answer is for place -1, a missing code
+    return pd.Series(np.array([*decided, False], dtype=bool)[place], index=codes.index, dtype=bool)
 
 
 def _in_list(recorded: str, system: str | None, active: tuple[Code, ...]) -> bool:

@@ -127,7 +127,7 @@ def lone_numbers(values: npt.NDArray[np.float64]) -> list[tuple[float, int, bool
 def _spike(values: npt.NDArray[np.float64], value: float, n: int) -> bool:
     # far more often than all its neighbours within 10 percent together
     neighbours = int(((values >= 0.9 * value) & (values <= 1.1 * value)).sum()) - n
-    return value > 0 and n >= 10 and n > 3 * neighbours
+    return value > 0 and n >= 10 and n > neighbours
 
 
 def unit_suspects(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[list[Rule], list[dict[str, Any]]]:
