@@ -1,0 +1,139 @@
+"""What each person adds to the score of a Fine-Gray model, the estimation of the weights included, in linear time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from cobalamin.core.followup import FollowUp
+from cobalamin.models.cox_residuals import score_residuals
+from cobalamin.models.fine_gray_likelihood import FineGrayLikelihood
+from cobalamin.models.fine_gray_weights import Leavings, Observation
+from cobalamin.models.hazard import Hazard, Sums
+from cobalamin.models.sweeps import one_blas_thread
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def fine_gray_scores(likelihood: FineGrayLikelihood, follow: FollowUp, seen: Observation, b: Floats) -> Floats:
+    """Return each row's contribution to the score, per unit of case weight.
+
+    Parameters
+    ----------
+    likelihood : FineGrayLikelihood
+        Data of the model.
+    follow : FollowUp
+        The rows behind it, n rows.
+    seen : Observation
+        The estimated chance of being under observation.
+    b : ndarray, shape (p,)
+        Coefficients of the standardised covariates.
+
+    Returns
+    -------
+    ndarray, shape (n, p)
+        eta + psi on the scale of the original covariates; weighted, the columns sum to the score.
+
+    Notes
+    -----
+    ``eta_i = sum over event times of (z_i - zbar) w_i dM_i``. The weights are estimated, so a censoring at u changes everybody's
+    score by ``q(u) / Y(u)``, where q(u) sums ``(z_j - zbar(t)) w_j(t) h(t)`` over those j with a competing event before u and the event
+    times t from u on: ``psi_i = sum over u of q(u) dM_i^c(u) / Y(u)``, M^c being the martingale of censoring. Delayed entry adds
+    ``- sum over e of q(e) dM_i^e(e) / Y_e(e)`` with the martingale of entering, which runs backwards in time. With q = A(u) h(after u)
+    - B(u) hz(after u) every sum is a cumulative sum.
+
+    References
+    ----------
+    Fine JP, Gray RJ. A proportional hazards model for the subdistribution of a competing risk. JASA 1999;94:496-509.
+    doi:10.1080/01621459.1999.10474144
+    Zhang X, Zhang MJ, Fine J. A proportional hazards regression model for the subdistribution with right-censored and left-truncated
+    competing risks data. Stat Med 2011;30:1933-1951. doi:10.1002/sim.4264
+    """
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        sums, _ = likelihood.sums(b)
+        hazard = likelihood.hazard(sums)
+        stay = _Stay.of(likelihood, sums, hazard, b)
+        scores = score_residuals(likelihood, b)
+        later = stay.mass[:, -1:] - stay.mass[:, likelihood.stay_bin]
+        own = stay.risk / (1.0 if likelihood.w is None else _case_weights(likelihood, seen))
+        extra = -(likelihood.z_stay * later[0] - later[1:]) * own
+        scores[likelihood.stay_rows] += extra.T * likelihood.scale
+        scores += _weight_scores(likelihood, follow, seen, stay) * likelihood.scale
+    return scores
+
+
+def _case_weights(likelihood: FineGrayLikelihood, seen: Observation) -> Floats:
+    """Return the case weights of those who stay."""
+    return np.asarray(likelihood.stay_weight * np.exp(seen.log_probability(likelihood.stay_exit)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Stay:
+    """Sums over those who stay at risk after a competing event.
+
+    ``risk`` (s,): risk weight over the chance of being observed. ``mass`` (p + 1, K + 1): sums over event times of decay times hazard,
+    and of decay times hazard times mean covariate. ``people`` (p + 1, s + 1): sums in order of time of risk, and of risk times covariate.
+    """
+
+    risk: Floats
+    mass: Floats
+    people: Floats
+
+    @classmethod
+    def of(cls, likelihood: FineGrayLikelihood, sums: Sums, hazard: Hazard, b: Floats) -> _Stay:
+        mean = sums.s1 * hazard.a2 - sums.d1 * hazard.b2
+        risk = likelihood.stay_risk(b, sums.shift)
+        return cls(
+            risk,
+            _running(np.vstack([hazard.h, mean]) * likelihood.decay),
+            _running(np.vstack([risk, likelihood.z_stay * risk])),
+        )
+
+    def q(self, likelihood: FineGrayLikelihood, times: Floats, *, as_crr: bool) -> Floats:
+        """Return q at given times, shape (p, M); cmprsk counts events at u itself, and competing events before u only."""
+        side: Literal["left", "right"] = "left" if as_crr else "right"
+        before = self.people[:, np.searchsorted(likelihood.stay_exit, times, side=side)]
+        after = self.mass[:, -1:] - self.mass[:, np.searchsorted(likelihood.sets.times, times, side=side)]
+        return np.asarray(before[1:] * after[0] - before[0] * after[1:])
+
+
+def _running(values: Floats) -> Floats:
+    return np.cumsum(np.hstack([np.zeros((len(values), 1)), values]), axis=1)
+
+
+def _weight_scores(likelihood: FineGrayLikelihood, follow: FollowUp, seen: Observation, stay: _Stay) -> Floats:
+    """Return psi, shape (n, p), for standardised covariates."""
+    as_crr = seen.ties == "crr"
+    q, total = _drift(seen.censoring, stay.q(likelihood, seen.censoring.time, as_crr=as_crr))
+    reached = np.searchsorted(seen.censoring.time, follow.exit, side="right")
+    censored = follow.event == 0
+    if not as_crr:
+        # an event comes before a censoring at the same time
+        reached = np.where(censored, reached, np.searchsorted(seen.censoring.time, follow.exit, side="left"))
+    psi = -total[:, reached]
+    if follow.delayed:
+        psi += total[:, np.searchsorted(seen.censoring.time, follow.entry, side="right")]
+    psi[:, censored] += q[:, reached[censored] - 1]
+    if seen.entering is not None:
+        psi += _entry_scores(seen.entering, stay.q(likelihood, seen.entering.time, as_crr=False), follow)
+    return psi.T
+
+
+def _drift(leaving: Leavings, q: Floats) -> tuple[Floats, Floats]:
+    """Return q / Y, and its running sum times the share that leaves."""
+    jump = q / leaving.at_risk
+    return jump, _running(jump * (leaving.count / leaving.at_risk))
+
+
+def _entry_scores(entering: Leavings, q: Floats, follow: FollowUp) -> Floats:
+    """Return the part of psi that delayed entry adds, shape (p, n): at risk of entering at e when entry <= e < exit."""
+    jump, total = _drift(entering, q)
+    first = np.searchsorted(entering.time, follow.entry, side="left")
+    psi = total[:, np.searchsorted(entering.time, follow.exit, side="left")] - total[:, first]
+    late = np.isfinite(follow.entry)
+    psi[:, late] -= jump[:, first[late]]
+    return np.asarray(psi)
