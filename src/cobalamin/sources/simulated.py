@@ -1,4 +1,4 @@
-"""A simulated register cohort 2006-2020 of serum B12 and lichen sclerosus (LS), with a known truth.
+"""A simulated register cohort of serum B12 and lichen sclerosus (LS), with a known truth.
 
 The diagram (arrows are effects; by default there is none from B12 to LS):
 

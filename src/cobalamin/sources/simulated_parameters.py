@@ -34,7 +34,8 @@ class SimulationParameters:
         Median years from onset to diagnosis (onset before 15 = child). Women about 2 (median 24 months, untreated), men
         below (mean 1.6 in one series), girls and boys 18 and 12.5 months on average.
     delay_sigma : float
-        Standard deviation of the log of that delay; 1.25 makes the mean 2.2 times the median (series report means of 4 to 5).
+        Standard deviation of the log of that delay; 1.4 makes the mean 2.7 times the median. Among
+        the diagnosed women and girls the median is then 2.1 and the mean 4.1 years (series report means of 4 to 5).
     activity_years : float
         Time constant of disease activity, which grows by a factor e per so many years until it leads to diagnosis at
         activity 1. Assumption; activity drives symptoms, testing and the fall of B12 before diagnosis.
@@ -72,7 +73,7 @@ class SimulationParameters:
     supplement_b12_ratio, vegetarian_b12_ratio, vegan_b12_ratio, smoking_b12_ratio, bmi_b12_ratio : float
         B12 against none, omnivore, never-smoker, and per 5 kg/m2. Assumptions; direction as published.
     testing_scale : float
-        Factor on the rate of routine B12 tests (about 3 percent a year at 30, 14 percent at 75). Assumption.
+        Factor on the rate of routine B12 tests (in women about 6 percent a year at 30, 24 percent at 75). Assumption.
     testing_low_b12 : float
         Log rate ratio of testing per halving of B12 (tiredness, anaemia). Assumption.
     testing_metformin_ratio : float
@@ -100,7 +101,7 @@ class SimulationParameters:
     delay_median_woman: float = 2.5
     delay_median_man: float = 1.7
     delay_median_child: float = 1.2
-    delay_sigma: float = 1.3
+    delay_sigma: float = 1.4
     activity_years: float = 1.2
     reverse_b12_fall: float = 0.4
     activity_testing_rate: float = 0.3
@@ -129,7 +130,7 @@ class SimulationParameters:
     testing_metformin_ratio: float = 2.0
     assay_b_ratio: float = 1.12
     emigration_rate: float = 0.004
-    covariate_missing: float = 0.03
+    covariate_missing: float = 0.025
     severity_b12_effect: float = 0.0
     severity_treatment_effect: float = -0.8
     rater_sd: float = 0.3

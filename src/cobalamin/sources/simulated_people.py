@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 YEAR = 365.25
-END = 5478.0  # 2020-12-31
+BEGIN, END = -365.0, 5478.0  # 2005-01-01, from when everything is on record, and 2020-12-31
 LOOK_BACK = -1826.0  # 2001-01-01, start of the diagnosis register
 STOCK_SHARE, NEWBORN_SHARE = 0.80, 0.12  # the rest immigrates
 
@@ -74,7 +74,7 @@ class People:
     death : ndarray
         Day of death, ``inf`` if after ``end``.
     seen_from : ndarray
-        First day on which a diagnosis would be on record (2001-01-01 for residents of 2006).
+        First day on which a diagnosis would be on record (2001-01-01 for residents of 2005).
     region, education, smoking, diet : ndarray of int
         Codes 0, 1, 2 in the order of the data dictionary.
     bmi : ndarray
@@ -190,10 +190,10 @@ def _pick(seed: int, name: str, n: int, shares: tuple[float, ...]) -> Ints:
 
 def _arrivals(n: int, seed: int) -> tuple[Floats, Floats, Floats]:
     kind = stream(seed, "kind of arrival").random(n)
-    when = np.floor(stream(seed, "day of arrival").random(n) * (END - 30))
+    when = np.floor(BEGIN + 1 + stream(seed, "day of arrival").random(n) * (END - BEGIN - 30))
     age_day = stream(seed, "age").random(n)
     stock, newborn = kind < STOCK_SHARE, (kind >= STOCK_SHARE) & (kind < STOCK_SHARE + NEWBORN_SHARE)
-    start = np.where(stock, 0.0, when)
+    start = np.where(stock, BEGIN, when)
     age = np.where(stock, np.interp(age_day, PYRAMID_SHARE, PYRAMID_AGE), 18 + 27 * age_day)
     birth = np.floor(np.where(newborn, start, start - age * YEAR))
     return birth, start, np.where(stock, np.maximum(LOOK_BACK, birth), start)

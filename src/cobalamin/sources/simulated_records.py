@@ -10,7 +10,6 @@ from cobalamin.sources.simulated_parameters import SimulationParameters
 from cobalamin.sources.simulated_people import END, YEAR, Bools, Floats, Ints, People, stream
 from cobalamin.sources.simulated_testing import Samples
 
-PRESCRIPTIONS_FROM = -184.0  # 2005-07-01, start of the prescription register
 SETTINGS = ("primary", "outpatient", "inpatient", "pathology")
 Texts = npt.NDArray[np.object_]
 Rows = tuple[Ints, Floats, Texts, Ints]  # person, day, code, setting or amount
@@ -121,7 +120,7 @@ def _by_age(people: People, seed: int, name: str, table: tuple[tuple[float, ...]
 
 def _dispensed(people: People, begin: Floats, atc: str, every: int, amount: int, lasts: float) -> Rows:
     """Packages at a fixed distance from the first one on record, until the drug or the registration ends."""
-    first = np.maximum(begin, np.where(people.start > 0, people.start, np.maximum(PRESCRIPTIONS_FROM, people.birth)))
+    first = np.maximum(begin, people.start)
     last = np.minimum(people.end, begin + lasts)
     user = np.isfinite(begin) & (first <= last)
     count = np.where(user, np.floor((np.where(user, last, 0) - np.where(user, first, 0)) / every) + 1, 0).astype(np.int64)

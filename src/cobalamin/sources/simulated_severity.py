@@ -77,7 +77,7 @@ def severity_visits(people: People, disease: Disease, seed: int, parameters: Sim
     Returns
     -------
     Visits
-        Between 2006 and 2020, for diagnosed people who take part.
+        Within registration, for diagnosed people who take part.
     """
     who, day, offset = _schedule(people, disease, seed)
     potency = _potency(seed, offset)

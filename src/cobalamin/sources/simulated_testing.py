@@ -12,11 +12,11 @@ import numpy as np
 
 from cobalamin.sources.simulated_onset import Disease, b12_level
 from cobalamin.sources.simulated_parameters import SimulationParameters
-from cobalamin.sources.simulated_people import END, YEAR, Floats, Ints, People, stream
+from cobalamin.sources.simulated_people import BEGIN, END, YEAR, Floats, Ints, People, stream
 
-YEARS = 15  # 2006 to 2020
+YEARS = 16  # 2005 to 2020
 ROUTINE_AGE = (0.0, 15.0, 20.0, 40.0, 55.0, 65.0, 75.0, 90.0)
-ROUTINE_RATE = (0.006, 0.02, 0.05, 0.065, 0.10, 0.15, 0.22, 0.24)  # tests per year, women; men 0.75 of it
+ROUTINE_RATE = (0.006, 0.022, 0.055, 0.07, 0.11, 0.165, 0.24, 0.26)  # tests per year, women; men 0.75 of it
 MALE_TESTING = 0.75
 CARE_SEEKING_SD = 0.5  # log rate, between persons
 
@@ -57,7 +57,7 @@ def draw_samples(people: People, disease: Disease, seed: int, parameters: Simula
     Returns
     -------
     Samples
-        Within registration and 2006-2020.
+        Within registration.
 
     Notes
     -----
@@ -74,7 +74,7 @@ def draw_samples(people: People, disease: Disease, seed: int, parameters: Simula
     )
     who, day = (np.concatenate([kind[i] for kind in kinds]) for i in (0, 1))
     day = np.floor(day)
-    seen = (day > people.start[who]) & (day <= people.end[who]) & (day >= 0)
+    seen = (day > people.start[who]) & (day <= people.end[who])
     who, day = _sorted_once(who[seen].astype(np.int64), day[seen])
     return Samples(who, day, _recognised(people, workup, who, day))
 
@@ -86,7 +86,7 @@ def _exponential(seed: int, name: str, n: int, rate: float) -> Floats:
 
 def _routine(people: People, seed: int, p: SimulationParameters) -> tuple[Ints, Floats]:
     n = len(people)
-    middle = (np.arange(YEARS) + 0.5) * YEAR
+    middle = BEGIN + (np.arange(YEARS) + 0.5) * YEAR
     who, day = np.repeat(np.arange(n), YEARS), np.tile(middle, n)
     age = (day - people.birth[who]) / YEAR
     rate = np.interp(age, ROUTINE_AGE, ROUTINE_RATE) * np.where(people.female[who], 1.0, MALE_TESTING)
@@ -100,7 +100,7 @@ def _routine(people: People, seed: int, p: SimulationParameters) -> tuple[Ints, 
 
 
 def _after_gastritis(people: People, seed: int, p: SimulationParameters) -> tuple[Ints, Floats]:
-    begin = np.clip(people.gastritis, 0, END)
+    begin = np.clip(people.gastritis, BEGIN, END)
     years = (END - begin) / YEAR
     count = stream(seed, "gastritis tests").poisson(p.gastritis_testing_rate * years)
     who = np.repeat(np.arange(len(people)), count)

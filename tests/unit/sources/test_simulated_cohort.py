@@ -182,7 +182,7 @@ def test_incidence_is_near_the_register_in_a_small_cohort() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [18, 11, 12])
+@pytest.mark.parametrize("seed", [17, 11, 12])
 def test_incidence_is_near_the_register(seed: int) -> None:
     source = SimulatedSource(persons=100_000, seed=seed)
     rows = incidence({name: source.read(name) for name in ("persons", "diagnoses")})
