@@ -113,9 +113,20 @@ def _table_faults(part: TablePart) -> Iterator[str]:
     for key in part.foreign_keys:
         if len(key.fields) != len(key.reference.fields):
             yield f"a foreign key has {len(key.fields)} fields here and {len(key.reference.fields)} in '{key.reference.resource}'."
+    yield from _helper_column_faults(part)
     persons = [f.name for f in part.fields if f.role == "person_id"]
     if len(persons) > 1:
         yield f"the role person_id is given to {list_names(persons)}; a table has one."
+
+
+def _helper_column_faults(part: TablePart) -> Iterator[str]:
+    fields = {f.name: f for f in part.fields}
+    used = [f.unit_column for f in part.fields if f.unit_column]
+    for column in sorted({c for c in used if used.count(c) > 1}):
+        yield f"unitColumn '{column}' is given to several fields; a conversion rewrites it, so each result needs its own."
+    for column in sorted({c for f in part.fields for c in (f.unit_column, f.analyte_column) if c in fields}):
+        if fields[column].type != "string" or fields[column].categories:
+            yield f"'{column}' holds units or analytes, so it must be of type string and have no categories of its own."
 
 
 def _field_faults(f: FieldPart, part: TablePart) -> Iterator[str]:

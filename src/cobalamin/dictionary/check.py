@@ -50,7 +50,7 @@ def check(
     source: Tables | Mapping[str, pd.DataFrame],
     dictionary: Dictionary,
     *,
-    tables: Iterable[str] | None = None,
+    tables: str | Iterable[str] | None = None,
 ) -> FailureReport:
     """Check tables against the dictionary.
 
@@ -60,8 +60,8 @@ def check(
         Where the tables are: anything with ``tables``, ``columns(table)`` and ``read(table, columns)``, or data frames by name.
     dictionary : Dictionary
         What the tables should be.
-    tables : iterable of str, optional
-        Names of the tables to check; all of the dictionary by default.
+    tables : str or iterable of str, optional
+        Name or names of the tables to check; all of the dictionary by default.
 
     Returns
     -------
@@ -95,7 +95,8 @@ def check(
     """
     import duckdb
 
-    wanted = [dictionary.table(name) for name in (dictionary.tables if tables is None else dict.fromkeys(tables))]
+    names = [tables] if isinstance(tables, str) else dictionary.tables if tables is None else dict.fromkeys(tables)
+    wanted = [dictionary.table(name) for name in names]
     reader = _Frames(source) if isinstance(source, Mapping) else source
     findings = _Findings()
     # one thread: results do not depend on it, and on a busy machine several threads wait for one another
@@ -112,14 +113,14 @@ class _Frames:
     """Data frames by name, read like a source."""
 
     def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
-        self._frames = frames
+        self._frames = {str(name): frame.rename(columns=str) for name, frame in frames.items()}
 
     @property
     def tables(self) -> tuple[str, ...]:
         return tuple(self._frames)
 
     def columns(self, table: str) -> tuple[str, ...]:
-        return tuple(str(c) for c in self._frames[table].columns)
+        return tuple(self._frames[table].columns)
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         frame = self._frames[table] if columns is None else self._frames[table].loc[:, list(columns)]

@@ -121,6 +121,8 @@ def find_identifiers(frame: pd.DataFrame) -> Iterator[tuple[str, str, int]]:
     """
     for position, name in enumerate(frame.columns):
         column = frame.iloc[:, position]
+        if pd.api.types.is_complex_dtype(column.dtype):
+            continue
         values, codes = _distinct(column)
         found = _by_name(str(name), column, values) or _by_pattern(values)
         if found:

@@ -111,21 +111,25 @@ def arrow_column(column: pd.Series[Any]) -> tuple[pa.Array, str]:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype if column.cat.categories.dtype != np.int64 else "float64")
     try:
-        array = pa.array(column, from_pandas=True)
+        return _stored_kind(pa.array(column, from_pandas=True))
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        array = pa.array([None if _is_null(v) else str(v) for v in column.tolist()], type=pa.string())
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    kind = array.type
+        # numbers and texts in one column of Python objects: each cell is read as what it would look like in a text file
+        texts = pa.array([None if _is_null(v) else str(v) for v in column.tolist()], type=pa.string())
+        return pc.utf8_trim_whitespace(texts), "text"
+
+
+def _stored_kind(array: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, str]:
+    whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    kind = whole.type
     if pa.types.is_boolean(kind):
-        return array, "boolean"
+        return whole, "boolean"
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return array, "number"
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return pc.cast(array, pa.date32(), safe=False) if not pa.types.is_timestamp(kind) else _days(array), "date"
-    if pa.types.is_null(kind):
-        return pc.cast(array, pa.string()), "text"
-    return pc.utf8_trim_whitespace(pc.cast(array, pa.string())), "text"
+        return whole, "number"
+    if pa.types.is_timestamp(kind):
+        return _days(whole), "date"
+    if pa.types.is_date(kind):
+        return pc.cast(whole, pa.date32()), "date"
+    return pc.utf8_trim_whitespace(pc.cast(whole, pa.string())), "text"
 
 
 def _days(array: pa.Array) -> pa.Array:

@@ -104,6 +104,22 @@ class TestUnitsByRow:
         assert "Andersson" not in report.to_text()
 
 
+class TestUnitColumnWithoutAnalytes:
+    def test_a_wide_column_with_the_unit_of_each_row(self) -> None:
+        field = {
+            "name": "b12",
+            "type": "number",
+            "unit": "pmol/L",
+            "acceptedUnits": ["pg/mL"],
+            "unitColumn": "u",
+            "constraints": {"minimum": 140},
+        }
+        descriptor = {"name": "labs", "fields": [field, {"name": "u", "type": "string"}]}
+        report = report_of(descriptor, {"b12": [200, 200, 150, 200], "u": ["pg/mL", "pmol/L", "pg/mL", "nmol/L"]})
+        assert report.failures[["rule", "rows"]].values.tolist() == [["unit", ("row 4",)], ["range", ("row 3",)]]
+        assert_allclose(report.valid["labs"]["b12"], [147.56, 200], atol=PRINTED)
+
+
 class TestCensoredResults:
     def test_limits_as_text_are_censored_at_the_converted_limit(self) -> None:
         report = long_report(

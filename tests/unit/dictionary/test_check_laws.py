@@ -135,6 +135,20 @@ def test_hostile_names_are_names(tmp_path: Any) -> None:
     assert report.ok and list(report.valid["t"]) == names
 
 
+@pytest.mark.parametrize("values", [[b"1", b"2"], [[1], [2]], [pd.Timedelta(days=1), pd.Timedelta(days=2)], [1 + 2j, 3j], [10**30, 1]])
+def test_odd_objects_are_counted_not_crashed_on(values: list[Any]) -> None:
+    frame = pd.DataFrame({"id": ["p1", "p2"], "n": pd.Series(values), "k": 1, "d": pd.Series(values), "b": True})
+    report = check({"t": frame}, DICTIONARY)
+    assert report.failures["rule"].tolist() != [] and report.n_valid["t"] == 0
+
+
+def test_names_of_columns_need_not_be_texts() -> None:
+    dictionary = Dictionary(
+        {"t": make_table(parse_descriptor({"fields": [{"name": "0", "type": "number"}]}, where="t"), name="t", where="t")}
+    )
+    assert check({"t": pd.DataFrame([[1.0], [2.0]])}, dictionary, tables="t").n_valid["t"] == 2
+
+
 def test_the_index_of_a_frame_is_not_read() -> None:
     frame = pd.DataFrame({"id": ["p1", "p2"], "n": [7.0, -1.0], "k": 1, "d": None, "b": True}, index=[10, 10])
     report = check({"t": frame}, DICTIONARY)

@@ -126,6 +126,14 @@ FAULTS = {
     "unit of a text": (field("{name: x, type: string, unit: g}"), "no meaning for type string"),
     "accepted units alone": (field("{name: x, type: number, acceptedUnits: [g/L]}"), "acceptedUnits needs unit"),
     "unit column absent": (field("{name: x, type: number, unitColumn: units}"), "unitColumn names 'units', which is not a field"),
+    "unit column of two results": (
+        "fields: [{name: u, type: string}, {name: x, type: number, unitColumn: u}, {name: y, type: number, unitColumn: u}]",
+        "given to several fields",
+    ),
+    "unit column with categories": (
+        "fields: [{name: u, type: string, categories: [g]}, {name: x, type: number, unit: g/L, unitColumn: u}]",
+        "must be of type string and have no categories",
+    ),
     "analytes without column": (field("{name: x, type: number, analytes: {b12: {unit: pmol/L}}}"), "given together or not at all"),
     "key of no field": (
         "primaryKey: [idd]\nfields: [{name: id, type: string}]",
