@@ -167,6 +167,6 @@ def _few_events_text(events: int, parameters: int) -> tuple[str, ...]:
     if parameters == 0 or events >= EVENTS_PER_PARAMETER * parameters:
         return ()
     return (
-        f"{events} events for {parameters} parameters: fewer than {EVENTS_PER_PARAMETER} events per parameter;"
-        " estimates may be biased and intervals too narrow.",
+        # no counts in the text: it is printed beside results whose counts the disclosure rules protect
+        f"Fewer than {EVENTS_PER_PARAMETER} events per parameter: estimates may be biased and intervals too narrow.",
     )

@@ -149,9 +149,7 @@ def code_version() -> str:
     str
         ``version+first twelve digits of SHA-256``; the same for the same sources wherever they are installed.
     """
-    import cobalamin
-
-    root = Path(str(cobalamin.__file__)).parent
+    root = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*"), key=lambda p: p.relative_to(root).as_posix()):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":

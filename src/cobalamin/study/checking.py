@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cobalamin.core.errors import DictionaryError
+from cobalamin.core.errors import DictionaryError, list_names
 from cobalamin.dictionary.check import check
 from cobalamin.dictionary.dictionary import load_dictionary
 from cobalamin.dictionary.failure_report import FailureReport
@@ -59,3 +59,39 @@ def failures_csv(report: FailureReport) -> bytes:
     frame = report.failures.assign(rows=[" ".join(keys) for keys in report.failures["rows"]])
     safe = frame.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell)
     return str(safe.to_csv(index=False, lineterminator="\n")).encode("utf-8")
+
+
+def import_redcap(csv_file: Path, folder: Path) -> list[Path]:
+    """Write the descriptors of a REDCap data dictionary.
+
+    Parameters
+    ----------
+    csv_file : Path
+        REDCap's data dictionary export.
+    folder : Path
+        Where to write one YAML file per form; existing files are not overwritten.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    DictionaryError
+        Not a REDCap data dictionary, or a descriptor of that name is there already.
+    """
+    import yaml
+
+    from cobalamin.dictionary.describe import to_descriptor
+    from cobalamin.dictionary.redcap import from_redcap
+
+    dictionary = from_redcap(csv_file.read_text(encoding="utf-8-sig"))
+    targets = {folder / f"{name}.yaml": table for name, table in dictionary.tables.items()}
+    there = [path.name for path in targets if path.exists()]
+    if there:
+        raise DictionaryError(f"'{folder.name}' already holds {list_names(there)}: name another folder (--output), or move them first.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, table in targets.items():
+        path.write_text(yaml.safe_dump(to_descriptor(table), sort_keys=False, allow_unicode=True), encoding="utf-8", newline="\n")
+    return list(targets)

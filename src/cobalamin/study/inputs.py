@@ -11,8 +11,8 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError, SourceError
 from cobalamin.dictionary.check import check
-from cobalamin.dictionary.failure_report import FailureReport
 from cobalamin.dictionary.dictionary import Dictionary, load_dictionary
+from cobalamin.dictionary.failure_report import FailureReport
 from cobalamin.sources.source import Source, open_source
 from cobalamin.study.protocol import Protocol, SourceSection, source_path
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -61,21 +64,19 @@ class Results:
         return render_report(self.estimates, self.facts)
 
     def summary(self) -> str:
-        """Return the models' estimates as plain text for a terminal.
+        """Return the exposures' estimates as plain text for a terminal.
 
         Returns
         -------
         str
-            One line per contrast.
+            Per model one line for each contrast that the protocol shows.
         """
-        title = f"{'SIMULATED: ' if self.facts.simulated else ''}{self.facts.title}"
-        labels = {m.name: m.label for m in self.facts.models}
-        lines = [title]
-        for name, rows in model_table(self.estimates).groupby("model", sort=False):
-            lines.append(f"  {labels.get(str(name), name)}")
-            for row in rows.itertuples():
-                what = f"{row.term} {row.level}".strip()
-                lines.append(f"    {what:<42} {row.measure} {row.value:.3f} ({row.low:.3f} to {row.high:.3f})")
+        lines = [f"{'SIMULATED: ' if self.facts.simulated else ''}{self.facts.title}"]
+        table = model_table(self.estimates)
+        for model in self.facts.models:
+            rows = table.loc[table["model"].eq(model.name) & table["term"].isin(model.exposures)]
+            lines.append(f"  {model.label}")
+            lines += [f"    {_contrast(row)}" for row in rows.to_dict("records")] or ["    no estimate may be shown"]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -83,6 +84,13 @@ class Results:
 
     def __repr__(self) -> str:
         return f"Results({self.facts.title!r}: {len(self.estimates)} rows, {len(self.decisions)} disclosure decisions)"
+
+
+def _contrast(row: Mapping[Hashable, Any]) -> str:
+    what = f"{row['term']} {row['level']}".strip()
+    if math.isnan(row["value"]):
+        return f"{what:<32} hidden by disclosure control or not estimable (see the report)"
+    return f"{what:<32} {row['measure']} {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
 
 
 def rebuild_report(folder: Path) -> Path:

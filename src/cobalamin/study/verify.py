@@ -58,6 +58,8 @@ class Verdict:
         lines += [f"  input {row.input}: {row.change}" for row in self.changed_inputs.itertuples()]
         lines += [f"  {fact}: changed since the run" for fact in self.changed_facts]
         lines += [f"  file {name}: differs when computed again" for name in self.changed_files]
+        if self.changed_inputs.empty and self.moved.empty:
+            lines.append("  no number moved")
         for row in self.moved.head(SHOWN).itertuples():
             what = " ".join(str(part) for part in (row.model, row.term, row.level, row.measure) if part)
             lines.append(f"  moved: {what}, {row.column}: {row.old:.10g} -> {row.new:.10g}")
