@@ -77,10 +77,11 @@ def deadly(calls: int, *, after: bool) -> None:
             mine = left[0] == 0
             if mine and not after:
                 os.kill(os.getpid(), signal.SIGKILL)
-            result = call(*args, **kwargs)
-            if mine:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
+            try:
+                return call(*args, **kwargs)
+            finally:
+                if mine:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
         return run
 
