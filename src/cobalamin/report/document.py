@@ -103,7 +103,11 @@ def _methods(facts: StudyFacts) -> tuple[Block, ...]:
         blocks.append(Note("The protocol gave no sentences about the design (population, time zero, exposure, outcome, censoring)."))
     blocks += [Paragraph(p) for p in methods_paragraphs(facts)]
     models = tuple(Sentence(model_sentence(m, facts)) for m in facts.models)
-    return (*blocks, Bullets(models) if models else Note("The protocol declared no model."))
+    blocks.append(Bullets(models) if models else Note("The protocol declared no model."))
+    if facts.definitions:
+        rules = tuple((plain(name), plain(rule)) for name, rule in facts.definitions)
+        blocks.append(Definitions("Rules exactly as they were run", rules))
+    return tuple(blocks)
 
 
 def _participants(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:

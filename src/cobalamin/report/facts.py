@@ -126,6 +126,8 @@ class StudyFacts:
         Category -> label, where a category needs another name than its own.
     design : tuple of str
         Plain sentences in order: population, time zero, exposure, outcome, censoring, models, missing values.
+    definitions : tuple of (str, str)
+        What is defined -> its rule exactly as run (columns, conditions, code lists).
     models : tuple of ModelFacts
         In the order to show.
     limitations : tuple of Limitation
@@ -161,6 +163,7 @@ class StudyFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, str] = field(default_factory=dict)
     design: tuple[str, ...] = ()
+    definitions: tuple[tuple[str, str], ...] = ()
     models: tuple[ModelFacts, ...] = ()
     limitations: tuple[Limitation, ...] = ()
     disclosure: str = ""
@@ -219,6 +222,7 @@ class StudyFacts:
             raw[key] = tuple(_build(kind, item, f"facts.{key}") for item in raw.get(key, ()))
         for key in ("design", "notices"):
             raw[key] = tuple(raw.get(key, ()))
+        raw["definitions"] = tuple((name, rule) for name, rule in raw.get("definitions", ()))
         made: StudyFacts = _make(cls, raw, "facts")
         return made
 

@@ -70,10 +70,10 @@ def methods_paragraphs(facts: StudyFacts) -> list[tuple[Sentence, ...]]:
     list of tuple of Sentence
         One tuple per paragraph; empty paragraphs are left out.
     """
-    design = tuple(Sentence(plain(s)) for s in facts.design)
+    design = [(Sentence(plain(s)),) for s in facts.design]
     level = f"Intervals are {facts.confidence * 100:g}% confidence intervals; p-values are two-sided and not adjusted for multiple testing."
     general = (Sentence(level), *([Sentence(plain(facts.disclosure))] if facts.disclosure else []))
-    return [p for p in (design, general) if p]
+    return [*design, general]
 
 
 def model_sentence(model: ModelFacts, facts: StudyFacts) -> str:

@@ -52,6 +52,7 @@ def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Poli
         labels=_labels(inputs, design) | {OUTCOME: section.outcome} | dict(section.labels),
         levels=section.levels,
         design=(*(text for text in design.describe(inputs.dictionary.labels()).values() if text), MISSING_SENTENCE),
+        definitions=design.definitions(),
         models=tuple(_model_facts(m, design) for m in protocol.model),
         limitations=tuple(Limitation(code, text) for code, text in protocol.study.limitations.items()),
         disclosure=_disclosure(policy),
