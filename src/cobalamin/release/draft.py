@@ -34,6 +34,8 @@ class Draft:
         (analysis, context, column, rule) -> how many numbers.
     notes : list of dict
         Decisions about whole figures (grids, merged bins).
+    unsaid : set of int
+        Rows whose own warning is left out, as that of every row with a hidden number: it may describe what is hidden.
     """
 
     frame: pd.DataFrame
@@ -41,6 +43,7 @@ class Draft:
     hidden: dict[tuple[int, str], str] = field(default_factory=dict)
     changed: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     notes: list[dict[str, object]] = field(default_factory=list)
+    unsaid: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Draft:
@@ -80,17 +83,16 @@ class Draft:
         self.notes.append({**identity, "rule": rule, "action": action})
 
     def warned(self) -> pd.DataFrame:
-        """Return the rows with the reasons for what is hidden added to ``warning``."""
+        """Return the rows with the reasons for what is hidden in place of their own ``warning``."""
         frame = self.frame.copy()
+        frame.loc[sorted(self.unsaid), "warning"] = ""
         reasons: dict[int, list[str]] = {}
         for (row, _), rule in self.hidden.items():
             if rule not in reasons.setdefault(row, []):
                 reasons[row].append(rule)
         for row, rules in reasons.items():
             left = any(not math.isnan(self.number(row, c)) for c in NUMBERS_OF_A_ROW)
-            text = f"{SUPPRESSED}{' in part' if left else ''}: {', '.join(rules)}"
-            before = str(frame.at[row, "warning"])
-            frame.at[row, "warning"] = f"{text}; {before}" if before else text
+            frame.at[row, "warning"] = f"{SUPPRESSED}{' in part' if left else ''}: {', '.join(rules)}"
         return frame
 
 

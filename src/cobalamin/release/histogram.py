@@ -41,9 +41,11 @@ def protect_histograms(draft: Draft, policy: Policy) -> pd.DataFrame:
 def _protect(draft: Draft, part: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     totals = {str(g): float(rows["n"].sum()) for g, rows in part.groupby("subgroup", sort=False)}
     silent = _silent(totals, policy)
-    shown = part[~part["subgroup"].isin(silent)]
-    # the same joins in every group: bins joined differently could be subtracted from one another
-    table = shown.pivot_table(index=["low", "high"], columns="subgroup", values="n", aggfunc="sum", fill_value=0.0).sort_index()
+    split = (part.groupby("subgroup")["n"].transform("size") > 1).to_numpy(dtype=bool)
+    shown = ~part["subgroup"].isin(silent).to_numpy(dtype=bool)
+    # the same joins in every group: bins joined differently could be subtracted from one another; a group in a single
+    # bin says no more than its size, and keeps it
+    table = common_bins(part.loc[shown & (split | (not split.any()))])
     joins = join_bins(table.to_numpy(float), policy)
     made = []
     for group, rows in part.groupby("subgroup", sort=False):
@@ -51,6 +53,8 @@ def _protect(draft: Draft, part: pd.DataFrame, policy: Policy) -> pd.DataFrame:
         if str(group) in silent:
             draft.note(silent[str(group)], "histogram hidden", column="n", **identity)
             made.append(_hidden(rows, silent[str(group)]))
+        elif group not in table:
+            made.append(_joined(rows, common_bins(rows)[group], [(0, 0)], policy))
         else:
             draft.note(f"bins with n {policy.words} joined", f"{len(rows)} bins made {len(joins)}", column="n", **identity)
             made.append(_joined(rows, table[group], joins, policy))
@@ -66,6 +70,31 @@ def _silent(totals: dict[str, float], policy: Policy) -> dict[str, str]:
         if policy.small(unlisted + sum(totals[g] for g in silent)):
             silent.setdefault(group, REVEALS)
     return silent
+
+
+def common_bins(rows: pd.DataFrame) -> pd.DataFrame:
+    """Count people in the bins whose edges all groups share.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Histogram rows of one variable; groups may have joined outer bins of their own.
+
+    Returns
+    -------
+    DataFrame
+        Index (low, high), one column of counts per group.
+    """
+    if rows.empty:
+        return pd.DataFrame()
+    groups = {str(g): part.sort_values("low") for g, part in rows.groupby("subgroup", sort=False)}
+    inner = sorted(set.intersection(*(set(part["low"].iloc[1:]) for part in groups.values())))
+    edges = [float(rows["low"].min()), *inner, float(rows["high"].max())]
+    counts = {}
+    for group, part in groups.items():
+        place = np.searchsorted(inner, part["low"].to_numpy(float), side="right")
+        counts[group] = np.bincount(place, weights=part["n"].to_numpy(float), minlength=len(inner) + 1)
+    return pd.DataFrame(counts, index=pd.MultiIndex.from_arrays([edges[:-1], edges[1:]], names=["low", "high"]), dtype=np.float64)
 
 
 def join_bins(counts: npt.NDArray[np.float64], policy: Policy) -> list[tuple[int, int]]:

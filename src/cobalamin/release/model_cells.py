@@ -15,6 +15,8 @@ from cobalamin.release.table_cells import CELL, OVERALL
 _RANK_STEP, _RANK_LEVEL, _RANK_MODEL, _RANK_START, _RANK_COHORT = 0, 0, 2, 3, 6
 MODEL = ["analysis", "model", "outcome", "subgroup"]
 COUNTS = ("n", "events")
+FATES = ("events", "competing_events", "censored")
+COUNT_FACTS = ("n", "n_missing", *FATES)
 _ROW = "(row)"
 
 
@@ -104,9 +106,12 @@ def enter_model(ledger: Ledger, key: Key, rows: pd.DataFrame, policy: Policy) ->
         The rules (a model of few people is hidden as a whole).
     """
     facts, estimates = rows[rows["context"] == "diagnostic"], rows[rows["context"] == "estimate"]
-    for fact in ("n", "n_missing", "events"):
+    for fact in COUNT_FACTS:
         for index, count in facts.loc[facts["measure"] == fact, "value"].dropna().items():
-            _enter(ledger, (*key, fact), count, (int(str(index)), "value"), _RANK_MODEL, attribute=fact == "events")
+            _enter(ledger, (*key, fact), count, (int(str(index)), "value"), _RANK_MODEL, attribute=fact.endswith("events"))
+    fates = [(*key, fact) for fact in FATES]
+    if all(k in ledger.cells for k in [(*key, "n"), *fates]):
+        ledger.total((*key, "n"), fates)
     for column in COUNTS:
         if (*key, column) not in ledger.cells and estimates[column].notna().any():
             _enter(ledger, (*key, column), float(estimates[column].max()), None, _RANK_MODEL, attribute=column == "events")

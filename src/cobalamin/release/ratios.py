@@ -8,12 +8,12 @@ import pandas as pd
 
 from cobalamin.release.cells import Key
 from cobalamin.release.draft import Draft
+from cobalamin.release.model_cells import COUNT_FACTS
 from cobalamin.release.policy import Policy
 from cobalamin.release.rounding import significant
 from cobalamin.release.summaries import COARSE, PERSON_TIME_DIGITS, RECOMPUTED
 
 RESULT = ("value", "low", "high", "std_error", "p")
-COUNT_FACTS = ("n", "n_missing", "events")
 
 
 def finish_model(draft: Draft, key: Key, rows: pd.DataFrame, policy: Policy) -> None:
@@ -41,6 +41,9 @@ def finish_model(draft: Draft, key: Key, rows: pd.DataFrame, policy: Policy) -> 
         _finish_term(draft, part, refusal, policy)
     for index, row in facts.iterrows():
         _finish_fact(draft, int(str(index)), str(row["measure"]), refusal, policy)
+    if policy.zero_disclosive and any((int(str(index)), "value") in draft.hidden for index in estimates.index):
+        # warnings hold no counts, but may name the level in which nobody had the event
+        draft.unsaid.update(int(str(index)) for index in rows.index)
 
 
 def _refusal(estimates: pd.DataFrame, facts: pd.DataFrame, policy: Policy) -> str:

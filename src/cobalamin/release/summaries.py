@@ -155,11 +155,17 @@ def _missing_percent(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], bl
     total = (*block.key, "total", "", "", draft.text(row, "subgroup"))
     if (row, "n") in draft.hidden:
         draft.hide(row, ["value"], draft.hidden[row, "n"])
-    elif total in hidden or total not in ledger.cells:
+    elif total not in ledger.cells or _weighted(draft, row, ledger.cells[total].count):
+        draft.put(row, "value", round(draft.number(row, "value"), 1), COARSE)
+    elif total in hidden:
         draft.hide(row, ["value"], REVEALS)
     elif policy.derived_from_rounded:
         whole = printed(ledger, hidden, policy, total)
         draft.put(row, "value", 100.0 * draft.number(row, "n") / whole if whole else 0.0, RECOMPUTED)
+
+
+def _weighted(draft: Draft, row: int, total: int) -> bool:
+    return total > 0 and abs(draft.before(row, "value") - 100.0 * draft.before(row, "n") / total) > 1e-6
 
 
 def _moments(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], block: Block, policy: Policy) -> set[str]:

@@ -76,6 +76,7 @@ def enter_table(ledger: Ledger, block: Block, policy: Policy) -> None:
     for key in [k for k in mine if k[-1] == OVERALL]:
         ledger.total(key, [k for k in mine if k[:-1] == key[:-1] and k[-1] != OVERALL], margin=True)
     _enter_nonevents(ledger, block.key)
+    _enter_ungrouped(ledger, block.key)
     _hide_small_lines(ledger, block.key, policy)
 
 
@@ -119,6 +120,14 @@ def _enter_nonevents(ledger: Ledger, block: Key) -> None:
             ledger.total(total, [key])
 
 
+def _enter_ungrouped(ledger: Ledger, block: Key) -> None:
+    # the table says how many have no group: that is the overall column less the groups
+    missing = (*block, "missing", block[2], "", OVERALL)
+    for key in [k for k in ledger.cells if k[:9] == (*block, "total", "", "", OVERALL, "remainder") and k[13] == "total"]:
+        if missing in ledger.cells:
+            ledger.same(missing, key)
+
+
 def _hide_small_lines(ledger: Ledger, block: Key, policy: Policy) -> None:
     """Hide a group, or a category, of few people in all its cells: their pattern of zeros would describe those few."""
     if not policy.redact:
@@ -150,8 +159,10 @@ def link_tables(ledger: Ledger, blocks: list[Block]) -> None:
     for block in blocks:
         total = (*block.key, "total", "", "", OVERALL)
         people = ledger.cells[total].count if total in ledger.cells else None
-        for key in [k for k in ledger.cells if k[:4] == block.key and k[-1] == OVERALL and len(k) == CELL]:
-            ledger.same(first.setdefault((block.key[3], people, *key[4:]), key), key)
+        for key in [k for k in ledger.cells if k[:4] == block.key and k[-1] in (OVERALL, "") and len(k) == CELL]:
+            # a distribution repeats how many are missing, without a total and for everybody
+            crowd = None if key[4] == "missing" else people
+            ledger.same(first.setdefault((block.key[3], crowd, *key[4:7]), key), key)
 
 
 def _bases(rows: pd.DataFrame) -> dict[tuple[str, str], str]:

@@ -169,3 +169,12 @@ class TestHistogram:
         hidden = frame[frame["n"].isna()]
         assert hidden["subgroup"].tolist() == ["A", "B"] and hidden["warning"].str.startswith(SUPPRESSED).all()
         assert frame.dropna(subset=["n"]).groupby("subgroup")["low"].apply(tuple).nunique() == 1
+
+    def test_groups_with_bins_of_their_own_meet_at_common_edges(self) -> None:
+        common = {"analysis": "distribution", "context": "summary", "term": "b12", "measure": "histogram"}
+        bins = {"A": [(0, 10, 50), (10, 20, 60), (20, 30, 70)], "B": [(0, 20, 80), (20, 30, 90)], "C": [(0, 30, 40)]}
+        rows = [{**common, "subgroup": g, "low": a, "high": b, "n": n} for g, part in bins.items() for a, b, n in part]
+        frame = disclose(Estimates.from_rows(rows), "cms").estimates.frame
+        assert frame[["subgroup", "low", "high", "n"]].to_numpy().tolist() == [
+            ["A", 0, 20, 110], ["A", 20, 30, 70], ["B", 0, 20, 80], ["B", 20, 30, 90], ["C", 0, 30, 40],
+        ]  # fmt: skip

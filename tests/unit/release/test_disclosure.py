@@ -208,6 +208,30 @@ class TestTable1:
         other = pick(frame, model="other", subgroup="Overall", term="smoking").set_index(["level", "measure"])["n"]
         pd.testing.assert_series_equal(one_table.isna(), other.isna())
 
+    def test_weighted_missing_is_kept_coarse(self) -> None:
+        rows = percent_rows({"never": [100, 180], "ever": [300, 60]}, [20, 30])
+        for row in rows:
+            if row["measure"] == "missing":
+                row["value"] = 7.654321
+        frame = disclose(Estimates.from_rows(rows), "opensafely").estimates.frame
+        assert pick(frame, measure="missing")["value"].tolist() == [7.7, 7.7, 7.7]
+
+    def test_the_printed_number_without_a_group_counts_as_known(self) -> None:
+        """4 in A, 40 in no group: the overall column less the others would give the 4."""
+        common = {"analysis": "table1", "context": "summary", "model": "grp"}
+        rows = [{**common, "measure": "total", "subgroup": g, "n": n} for g, n in [("A", 4), ("B", 300), ("Overall", 344)]]
+        rows.append({**common, "measure": "missing", "term": "grp", "subgroup": "Overall", "n": 40, "value": 100 * 40 / 344})
+        frame = disclose(Estimates.from_rows(rows), "cms").estimates.frame
+        assert frame["n"].isna().sum() >= 2
+
+    def test_a_distribution_does_not_print_the_missing_that_table_1_hides(self) -> None:
+        rows = percent_rows({"never": [4, 180], "ever": [300, 60]}, [20, 30])
+        rows.append({"analysis": "distribution", "context": "summary", "term": "smoking", "measure": "missing", "n": 50, "value": 8.2})
+        truth = Estimates.from_rows(rows)
+        frame = disclose(truth, "cms").estimates.frame
+        table, other = pick(frame, analysis="table1", measure="missing", subgroup="Overall"), pick(frame, analysis="distribution")
+        assert table["n"].isna().to_numpy() == other["n"].isna().to_numpy()
+
 
 class TestAttrition:
     def flow(self, people: list[int], events: list[int]) -> Estimates:
@@ -269,6 +293,19 @@ class TestModels:
             Estimates.from_rows(model([("never", 300, 4), ("ever", 500, 3)], {"n": 800, "events": 7, "aic": 1.5})), name
         ).estimates.frame
         assert frame[["value", "low", "high", "p"]].isna().all().all() or frame.loc[frame["measure"] != "n", "value"].isna().all()
+
+    def test_warnings_that_may_describe_what_is_hidden_are_left_out(self) -> None:
+        rows = model([("never", 280, 20), ("former", 63, 3), ("current", 442, 27)], self.FACTS, warning="no event in a level")
+        frame = disclose(Estimates.from_rows(rows), "opensafely").estimates.frame
+        assert pick(frame, level="current")["warning"].tolist() == ["no event in a level"]
+        assert not pick(frame, level="former")["warning"].str.contains("no event").any()
+        strict = disclose(Estimates.from_rows(rows), "ukllc").estimates.frame
+        assert not strict["warning"].str.contains("no event").any(), "where nobody is disclosive the whole model keeps quiet"
+
+    def test_competing_events_and_censored_add_to_the_model(self) -> None:
+        rows = model([("never", 400, 40), ("ever", 385, 45)], {"n": 785, "events": 85, "competing_events": 4, "censored": 696})
+        frame = disclose(Estimates.from_rows(rows), "cms").estimates.frame
+        assert math.isnan(one(frame, "value", measure="competing_events"))
 
     def test_too_few_degrees_of_freedom(self) -> None:
         rows = model([("never", 11, 11), ("ever", 0, 0)], {"n": 11, "events": 11}) + [
