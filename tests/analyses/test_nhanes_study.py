@@ -21,7 +21,7 @@ EXPECTED = json.loads((PROJECT / "tests/reference/nhanes/expected.json").read_te
 
 @pytest.fixture(scope="module")
 def estimates(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Estimates:
-    folder = copy_study("nhanes_b12", tmp_path_factory.mktemp("nhanes"), changes={'preset = "opensafely"': 'preset = "none"'})
+    folder = copy_study("nhanes_b12", tmp_path_factory.mktemp("nhanes"))
     return load_study(folder).run().estimates
 
 

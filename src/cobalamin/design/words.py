@@ -150,12 +150,11 @@ def _covariates(covariates: tuple[Covariate, ...], titles: Titles) -> str:
 
 def _covariate(spec: Covariate, titles: Titles) -> str:
     if spec.at_time_zero:
-        return f"{spec.title or ('age' if spec.kind == 'age' else 'calendar year')} at time zero"
+        return "age at time zero" if spec.kind == "age" else "calendar year of time zero"
+    name = _lower(titles.get(spec.name) or spec.title or titles.get(spec.column) or spec.name)
     if spec.kind == "recorded":
-        return f"{_lower(spec.title or spec.name)} (a record {_window(spec)})"
-    if spec.column:
-        return _lower(spec.title or titles.get(spec.column, spec.name))
-    return f"{_lower(spec.title or spec.name)} ({_source(spec)})"
+        return f"{name} (a record {_window(spec)})"
+    return name if spec.column else f"{name} ({_source(spec)})"
 
 
 def _outcome(design: Design) -> str:

@@ -57,6 +57,8 @@ def _curves(rows: Estimates, which: tuple[str, str, str], facts: StudyFacts) -> 
     title = f"{'Cumulative probability of' if risk else 'Survival free of'} {event}{by}"
     text = f"{'One minus the Kaplan-Meier' if risk else 'Kaplan-Meier'} estimate with {level_text(facts)} (shaded);"
     text += " every other end of follow-up counts as censoring. Curves are not adjusted. Beneath: people at risk."
+    if facts.protected_curves:
+        text += " Points are the times that disclosure control lets out; straight lines join them."
     at_risk = rows.where(measure="at risk").frame
     text += " Dots: hidden small counts." if at_risk.loc[at_risk["at"] <= frame["at"].max(), "n"].isna().any() else ""
     text += f" Too few events to show the curve of {join_words(hidden)}." if hidden else ""
@@ -88,7 +90,7 @@ def _draw_curves(rows: Estimates, facts: StudyFacts, *, risk: bool, key: str, ti
     for i, group in enumerate(groups):
         part = frame.loc[frame["subgroup"] == group]
         if len(part):
-            _draw_curve(axes, part, i, names[i], risk=risk, start=start)
+            _draw_curve(axes, part, i, names[i], risk=risk, start=start, steps=not facts.protected_curves)
     _curve_axes(axes, frame, at_risk, facts, risk=risk, start=start)
     if len(groups) > 1:
         axes.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.01), ncols=2, borderaxespad=0.2, handlelength=3.2)
@@ -117,7 +119,7 @@ def _left_margin(names: list[str]) -> float:
     return min(max(0.14, 0.012 + (longest + 2.6) * theme.SMALL / 72 / theme.WIDTH), 0.4)
 
 
-def _draw_curve(axes: Axes, part: pd.DataFrame, i: int, name: str, *, risk: bool, start: float) -> None:
+def _draw_curve(axes: Axes, part: pd.DataFrame, i: int, name: str, *, risk: bool, start: float, steps: bool) -> None:
     part = part.sort_values("at", kind="stable")
     at, value, low, high = (part[c].to_numpy() for c in ("at", "value", "low", "high"))
     if at[0] > start:
@@ -125,8 +127,11 @@ def _draw_curve(axes: Axes, part: pd.DataFrame, i: int, name: str, *, risk: bool
     if risk:
         value, low, high = 1 - value, 1 - high, 1 - low
     look = theme.style(i)
-    axes.fill_between(at, 100 * low, 100 * high, step="post", color=look["color"], alpha=0.13, linewidth=0)
-    axes.step(at, 100 * value, where="post", label=name, **look)
+    axes.fill_between(at, 100 * low, 100 * high, step="post" if steps else None, color=look["color"], alpha=0.13, linewidth=0)
+    if steps:
+        axes.step(at, 100 * value, where="post", label=name, **look)
+    else:
+        axes.plot(at, 100 * value, marker="o", markersize=2.5, label=name, **look)
 
 
 def _curve_axes(axes: Axes, frame: pd.DataFrame, at_risk: pd.DataFrame, facts: StudyFacts, *, risk: bool, start: float) -> None:

@@ -82,13 +82,16 @@ def log_spaced(frame: pd.DataFrame) -> bool:
 
     Examples
     --------
-    >>> log_spaced(pd.DataFrame({"low": [50, 100, 200, 400], "high": [100, 200, 400, 800]}))
+    >>> log_spaced(pd.DataFrame({"low": [50, 100, 200, 400, 800], "high": [100, 200, 400, 800, 1600]}))
     True
     """
-    if len(frame) < 3 or (frame["low"] <= 0).any():
+    inner = frame.drop_duplicates(["low", "high"]).sort_values("low").iloc[1:-1]
+    if len(inner) < 3 or (frame["low"] <= 0).any():
         return False
-    spread = [np.subtract(*np.percentile(w, [75, 25])) / np.median(w) for w in (_widths(frame, True), _widths(frame, False))]
-    return bool(spread[0] < spread[1])
+    low, high = inner["low"].to_numpy(dtype=np.float64), inner["high"].to_numpy(dtype=np.float64)
+    # widths that grow with the value: slope 1 for equal ratios, 0 for equal widths
+    slope = np.polyfit(np.log(low * high) / 2, np.log(high - low), 1)[0]
+    return bool(slope > 0.5)
 
 
 def _distribution(rows: Estimates, term: str, facts: StudyFacts) -> Exhibit:

@@ -134,6 +134,8 @@ class StudyFacts:
         What applies to this run.
     disclosure : str
         One sentence: which rules protected the numbers.
+    protected_curves : bool
+        Whether curves hold only the times that disclosure control lets out: points are then joined, not drawn as steps.
     notices : tuple of str
         Acknowledgements and notices of the data holder.
     cutoffs : tuple of CutOff
@@ -167,6 +169,7 @@ class StudyFacts:
     models: tuple[ModelFacts, ...] = ()
     limitations: tuple[Limitation, ...] = ()
     disclosure: str = ""
+    protected_curves: bool = False
     notices: tuple[str, ...] = ()
     cutoffs: tuple[CutOff, ...] = ()
     concerns_ls: bool = True

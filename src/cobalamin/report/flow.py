@@ -59,10 +59,15 @@ def flow_steps(estimates: Estimates) -> list[Step]:
     before: tuple[float, float] | None = None
     for row in records(frame):
         now = (row.n, row.events)
-        left = "" if before is None else _people(before[0] - now[0], before[1] - now[1], row.warning)
+        left = "" if before is None else _left_out(before[0] - now[0], before[1] - now[1], row.warning)
         steps.append(Step(plain(row.term), _people(*now, row.warning), left))
         before = now
     return steps
+
+
+def _left_out(people: float, events: float, warning: str) -> str:
+    """Say who was left out; differences of rounded counts can hold more events than people, and then only the people are said."""
+    return _people(people, math.nan if events > people else events, warning)
 
 
 def exhibit_flow(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:

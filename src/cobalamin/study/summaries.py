@@ -6,6 +6,8 @@ import math
 import warnings
 from collections.abc import Mapping
 
+import numpy as np
+
 from cobalamin.core.errors import CobalaminWarning, ProtocolError, did_you_mean
 from cobalamin.core.estimates import Estimates
 from cobalamin.design.cohort import Cohort
@@ -13,6 +15,8 @@ from cobalamin.models.curves import survival_curve
 from cobalamin.models.describe import histogram, table1
 from cobalamin.study.fitting import OUTCOME, model_frame
 from cobalamin.study.protocol import ReportSection
+
+MOST_STEPS = 200
 
 
 def describe_cohort(cohort: Cohort, report: ReportSection) -> Estimates:
@@ -82,4 +86,14 @@ def _curves(cohort: Cohort, report: ReportSection) -> Estimates:
         return Estimates.from_rows([])
     data = model_frame(cohort)
     curves = survival_curve(data, exit="exit", event=OUTCOME, entry="entry", by=spec.by, start=spec.start, unit=cohort.unit)
-    return curves.estimates(outcome=cohort.design.outcome.name)
+    return _thin(curves.estimates(outcome=cohort.design.outcome.name))
+
+
+def _thin(rows: Estimates) -> Estimates:
+    """Keep at most MOST_STEPS times of each curve, first and last among them: more cannot be seen, and would be single people."""
+    frame = rows.frame
+    steps = frame["measure"] == "survival"
+    place, length = (frame[steps].groupby("subgroup").cumcount(), frame[steps].groupby("subgroup")["at"].transform("size"))
+    every = np.ceil((length - 1) / MOST_STEPS).clip(lower=1)
+    kept = (place % every == 0) | (place == length - 1)
+    return Estimates.from_frame(frame.loc[kept.reindex(frame.index, fill_value=True)])

@@ -40,6 +40,7 @@ def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Poli
         No number of the results and no person.
     """
     section, design = protocol.report, cohort.design
+    labels = _labels(inputs, design) | {OUTCOME: section.outcome} | dict(section.labels)
     return StudyFacts(
         title=protocol.study.title,
         question=protocol.study.question,
@@ -49,13 +50,14 @@ def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Poli
         time_unit=design.unit,
         time_scale=_time_scale(design),
         group=section.group,
-        labels=_labels(inputs, design) | {OUTCOME: section.outcome} | dict(section.labels),
+        labels=labels,
         levels=section.levels,
-        design=(*(text for text in design.describe(inputs.dictionary.labels()).values() if text), MISSING_SENTENCE),
+        design=(*_sentences(design, labels, section.levels), MISSING_SENTENCE),
         definitions=design.definitions(),
         models=tuple(_model_facts(m, design) for m in protocol.model),
         limitations=tuple(Limitation(code, text) for code, text in protocol.study.limitations.items()),
         disclosure=_disclosure(policy),
+        protected_curves=policy.active,
         notices=protocol.study.notices,
         cutoffs=_cutoffs(protocol),
         concerns_ls=section.concerns_ls,
@@ -104,6 +106,13 @@ def _labels(inputs: Inputs, design: Design) -> dict[str, str]:
     return known | carried | {name: text for name, text in design.labels().items() if text}
 
 
+def _sentences(design: Design, labels: Mapping[str, str], levels: Mapping[str, str]) -> list[str]:
+    texts = [text for text in design.describe(labels).values() if text]
+    for level, label in levels.items():
+        texts = [text.replace(level, label) for text in texts]
+    return texts
+
+
 def _time_scale(design: Design) -> str:
     return f"Attained age ({design.unit})" if design.time_scale == "attained-age" else f"{design.unit.capitalize()} of follow-up"
 
@@ -115,9 +124,13 @@ def _cutoffs(protocol: Protocol) -> tuple[CutOff, ...]:
 
 def _disclosure(policy: Policy) -> str:
     if not policy.active:
-        return "No disclosure control was applied (preset none): these numbers are for use inside the data holder's rules only."
+        return "No disclosure control was applied (preset none): whoever passes these numbers on must be allowed to by the data holder."
     small = policy.words.replace("<=", "up to").replace("<", "below")
-    rounded = f" Shown counts are rounded to {policy.round_base}." if policy.round_base else ""
+    rounded = (
+        f" Shown counts are rounded to {policy.round_base}; totals are sums of rounded parts, so they differ by a few between tables."
+        if policy.round_base
+        else ""
+    )
     return (
         f"Disclosure control: preset {policy.name}; counts {small} are small and hidden, "
         f"with further numbers where a hidden one could be computed.{rounded} Curves are drawn on a grid, not at each person's event."
