@@ -140,7 +140,7 @@ def _hide_small_lines(ledger: Ledger, block: Key, policy: Policy) -> None:
         if key[-1] in groups:
             ledger.whole[key] = f"group n {policy.words}"
         elif key[4] == "level" and (key[5], key[-1]) in bases:
-            ledger.whole[key] = f"n {policy.words}"
+            ledger.whole[key] = f"group n {policy.words}"
         elif key[4:7] in lines:
             ledger.whole[key] = f"category n {policy.words}"
 

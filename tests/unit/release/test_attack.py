@@ -129,8 +129,9 @@ def attack_table(released: Disclosed, truth: Estimates) -> Attacker:
     """
     attacker, policy, frame = Attacker(), released.policy, released.estimates.frame
     rules = {(r.term, r.level, r.subgroup, r.measure, r.column): r.rule for r in released.decisions.itertuples() if r.context == "summary"}
-    companions = frame["n"].isna() & truth.frame["n"].notna() & frame["warning"].str.contains("would reveal")
-    large = bool((truth.frame.loc[companions, "n"] > policy.limit).all())
+    true = {(r.term, r.level, r.subgroup, r.measure): r for r in truth.frame.itertuples() if r.context == "summary"}
+    companions = [getattr(true[key[:4]], key[4]) for key, rule in rules.items() if "would reveal" in rule and key[4] in ("n", "events")]
+    large = all(count > policy.limit for count in companions)
     rows = [r for r in frame.itertuples() if r.context == "summary" and r.measure in ("total", "percent", "missing", "mean")]
     groups = list(dict.fromkeys(r.subgroup for r in rows))
     levels = list(dict.fromkeys(r.level for r in rows if r.level))
@@ -143,9 +144,7 @@ def attack_table(released: Disclosed, truth: Estimates) -> Attacker:
                 # a sum of rounded parts, or rounded itself: at least whether anybody is there is known
                 attacker.know((*key, r.subgroup), 0.0 if number == 0 else 1.0)
             else:
-                attacker.know(
-                    (*key, r.subgroup), *reader_knows(number, rule, policy, exact=True, companions_large=large or column == "events")
-                )
+                attacker.know((*key, r.subgroup), *reader_knows(number, rule, policy, exact=True, companions_large=large))
         if r.measure == "percent" and r.n > 0 and r.value > 0 and policy.round_base < 2:
             whole = 100 * r.n / r.value
             assert abs(whole - round(whole)) < 1e-6
