@@ -160,6 +160,7 @@ class _Model:
     n_strata: int
     weights: Floats | None
     clusters: tuple[Ints, int] | None
+    cluster: npt.NDArray[Any] | None
 
     @property
     def used(self) -> npt.NDArray[np.bool_] | None:
@@ -199,8 +200,9 @@ def _read(data: pd.DataFrame, matrix: Matrix, columns: _Columns, design: SurveyD
     if events == 0:
         raise DataError(f"{columns.event}: no events in the {len(rows)} rows used; a hazard ratio cannot be estimated.")
     stratum, n_strata = _strata(rows, columns.strata)
-    clusters = None if columns.cluster is None else cluster_codes(rows[columns.cluster])
-    return _Model(follow, stratum, n_strata, weights, clusters)
+    cluster = None if columns.cluster is None else rows[columns.cluster].to_numpy()
+    clusters = None if cluster is None else cluster_codes(cluster)
+    return _Model(follow, stratum, n_strata, weights, clusters, cluster)
 
 
 def _strata(rows: pd.DataFrame, names: tuple[str, ...]) -> tuple[Ints | None, int]:
@@ -269,6 +271,7 @@ def _fit(call: str, matrix: Matrix, model: _Model, solved: Solved, kind: str, va
             "follow_up": follow,
             "stratum": model.stratum,
             "weights": model.weights,
+            "cluster": model.cluster,
             "solved": solved,
             "design": design,
         },
