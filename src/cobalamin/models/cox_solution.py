@@ -107,7 +107,7 @@ def solve(likelihood: PartialLikelihood, names: Sequence[str]) -> Solved:
         b=solution.b,
         keep=keep,
         infinite=infinite,
-        coefficients=np.where(infinite, np.sign(solution.b) * np.inf, solution.b / likelihood.scale),
+        coefficients=np.where(infinite, np.copysign(np.inf, solution.b), solution.b / likelihood.scale),
         full_covariance=covariance,
         covariance=_blank(covariance, infinite),
         loglik=solution.value.loglik,
