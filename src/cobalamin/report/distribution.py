@@ -135,16 +135,16 @@ def _histogram_words(frame: pd.DataFrame, group: str, facts: StudyFacts) -> str:
 def _draw_distribution(frame: pd.DataFrame, term: str, facts: StudyFacts, title: str, alt: str) -> FigureBody:
     groups = list(dict.fromkeys(frame["subgroup"]))
     figure = theme.new_figure(3.5)
-    axes = figure.add_axes((0.12, 0.145, 0.86, 0.83 - 0.055 * math.ceil(len(groups) / 2) * (len(groups) > 1)))
+    axes = figure.add_axes((0.12, 0.145, 0.835, 0.83 - 0.055 * math.ceil(len(groups) / 2) * (len(groups) > 1)))
     theme.light_grid(axes)
     for i, group in enumerate(groups):
         _draw_histogram(axes, frame.loc[frame["subgroup"] == group], i, level_label(group, facts), alone=len(groups) == 1)
+    axes.margins(x=0.01)
     if log_spaced(frame):
         _log_axis(axes)
     lines = [c for c in facts.cutoffs if c.variable == term]
     # room above the bars, so that no label of a cut-off prints over them
     axes.set_ylim(0, axes.get_ylim()[1] * (1 + 0.11 * len(lines)))
-    axes.margins(x=0.01)
     for i, cut in enumerate(lines):
         _draw_cutoff(axes, cut.value, cut.label, i)
     axes.set_xlabel(theme.draw_lines(term_label(term, facts), 48, 2))
@@ -195,6 +195,8 @@ def _log_axis(axes: Axes) -> None:
     from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    decades = math.log10(axes.get_xlim()[1] / axes.get_xlim()[0])
+    subs = (1.0, 2.0, 5.0) if decades < 2.2 else (1.0, 3.0) if decades < 3.2 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.10g}")

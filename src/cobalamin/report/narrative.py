@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+
 from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report.blocks import Sentence
@@ -18,6 +20,8 @@ WIDE = 3.0
 # An interval inside these limits leaves room for small differences only (10% either way on the ratio scale)
 NARROW = (0.9, 1 / 0.9)
 # measure -> the quantity compared, as in "a lower hazard" and in "a hazard 5% lower and one 7% higher"
+# Fewer people at risk than this in any group, and the end of a curve says little
+ENOUGH_AT_RISK = 20
 _QUANTITIES = {
     "hazard ratio": ("a {} hazard", "a hazard {} and one {}"),
     "odds ratio": ("{} odds", "odds {} and odds {}"),
@@ -165,7 +169,7 @@ def people_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None:
 
 
 def curve_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
-    """Give the absolute risk of each group at the end of its curve.
+    """Give the absolute risk of each group at a late round time at which enough people are still at risk.
 
     Parameters
     ----------
@@ -177,19 +181,28 @@ def curve_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
     Returns
     -------
     list of Sentence
-        One per grouping and outcome, at the last time that every group reaches.
+        One per grouping and outcome.
     """
-    rows = estimates.where(analysis="survival", context="curve", measure="survival").frame.dropna(subset=["at", "value"])
+    every = estimates.where(analysis="survival", context="curve")
+    rows = every.where(measure="survival").frame.dropna(subset=["at", "value"])
     found = []
-    for (model, _, _), part in rows.groupby(["model", "outcome", "level"], sort=False):
-        at = part.groupby("subgroup")["at"].max().min()
+    for (model, outcome, level), part in rows.groupby(["model", "outcome", "level"], sort=False):
+        at = _telling_time(part, every.where(measure="at risk", model=str(model), outcome=str(outcome), level=str(level)).frame)
         last = part.loc[part["at"] <= at].groupby("subgroup", sort=False).tail(1)
         groups = join_words([_risk_words(r, facts) for r in records(last)])
         label = (plain(facts.time_scale) or f"Time ({facts.time_unit})").lower()
-        found.append(
-            Sentence(f"Unadjusted cumulative probability (one minus Kaplan-Meier) at {at:g}, {label}: {groups}.", (f"survival | {model}",))
-        )
+        since = f" from {part['at'].min():g}" if part["at"].min() > 0 else ""
+        text = f"Unadjusted cumulative probability (one minus Kaplan-Meier){since} to {at:g}, {label}: {groups}."
+        found.append(Sentence(text, (f"survival | {model}",)))
     return found
+
+
+def _telling_time(curves: pd.DataFrame, at_risk: pd.DataFrame) -> float:
+    """The last time of the at-risk table that every curve reaches with enough people left; else the last time all reach."""
+    last = float(curves.groupby("subgroup")["at"].max().min())
+    fewest = at_risk.loc[at_risk["at"] <= last].groupby("at")["n"].agg(lambda n: n.min(skipna=False))
+    round_times = fewest.index[fewest >= ENOUGH_AT_RISK]
+    return float(round_times.max()) if len(round_times) and round_times.max() > curves["at"].min() else last
 
 
 def _risk_words(r: Record, facts: StudyFacts) -> str:

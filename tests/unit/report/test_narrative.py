@@ -95,7 +95,7 @@ def test_simulated_truth_stands_beside_each_estimate() -> None:
 
 def test_absolute_risk_is_given_for_each_group() -> None:
     text = narrative.curve_sentences(onset_estimates(), onset_facts())[0].text
-    assert "at 14, years since time zero: 2.6% (95% CI" in text
+    assert "to 14, years since time zero: 2.6% (95% CI" in text
     assert text.count("%") == 3 * 3 + 3  # value and two limits per group, and the level
 
 
