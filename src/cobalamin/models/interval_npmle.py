@@ -1,0 +1,282 @@
+"""The constrained Newton method that finds the nonparametric maximum likelihood estimate of a hazard, and proves that it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cobalamin.core.errors import ConvergenceError
+from cobalamin.models.interval_hazard import HazardProblem, Slopes, log_likelihood, slopes
+from cobalamin.models.sweeps import one_blas_thread
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+# largest gradient allowed, as a share of the number at risk: the log-likelihood is concave, so it lies within this share of
+# the expected number of events below its maximum
+KKT_TOLERANCE = 1e-8
+MAX_ITERATIONS = 500
+_DENSE = 400  # up to here a dense Cholesky factor is faster than a sparse one
+_KEEP = 0.9  # an exact time keeps some hazard: a step takes at most this share of it
+_EM_START = 3
+_NOISE = 1e-11  # relative rounding error of a log-likelihood of many rows
+
+
+@dataclass(frozen=True, eq=False)
+class HazardEstimate:
+    """A nonparametric maximum.
+
+    Attributes
+    ----------
+    mass : ndarray, shape (m,)
+        Hazard of each innermost interval; 0 where it is endless (see `HazardProblem`).
+    loglik : float
+        Log-likelihood.
+    gap : float
+        Largest violation of the conditions of a maximum, as a share of the number at risk.
+    iterations : int
+        Steps taken.
+    """
+
+    mass: Floats
+    loglik: float
+    gap: float
+    iterations: int
+
+
+def maximise_hazard(problem: HazardProblem, risk: Floats, start: Floats | None = None, tolerance: float = KKT_TOLERANCE) -> HazardEstimate:
+    """Find the hazard masses of highest likelihood at given relative risks.
+
+    Parameters
+    ----------
+    problem : HazardProblem
+        The data.
+    risk : ndarray, shape (n,)
+        Relative risks (1 for a survival curve).
+    start : ndarray, shape (m,), optional
+        Masses to start from.
+    tolerance : float
+        Largest violation of the optimality conditions, as a share of the number at risk.
+
+    Returns
+    -------
+    HazardEstimate
+        The global maximum: the log-likelihood is concave in the masses, with delayed entry too.
+
+    Raises
+    ------
+    ConvergenceError
+        The conditions of a maximum are not met after many steps.
+
+    Notes
+    -----
+    Most masses are 0 at the maximum. Each step adds the innermost intervals where the gradient is largest between those in use,
+    takes a Newton step on them, and lets masses that would be negative leave (Wang's constrained Newton method, here in the
+    cumulative hazard, where delayed entry keeps the problem concave). Where that does not climb, a step of the EM algorithm does.
+    At the end the gradient is 0 where there is mass and not positive elsewhere: the Karush-Kuhn-Tucker conditions.
+
+    References
+    ----------
+    Wang Y. Dimension-reduced nonparametric maximum likelihood computation for interval-censored data. Comput Stat Data Anal
+    2008;52:2388-2402. doi:10.1016/j.csda.2007.10.018
+    Gentleman R, Geyer CJ. Maximum likelihood for interval censored data: consistency and computation. Biometrika 1994;81:618-623.
+    doi:10.1093/biomet/81.3.618
+    """
+    if not len(problem.sets):
+        return HazardEstimate(np.zeros(0), 0.0, 0.0, 0)
+    with one_blas_thread():
+        return _climb(problem, risk, start, tolerance)
+
+
+def _climb(problem: HazardProblem, risk: Floats, start: Floats | None, tolerance: float) -> HazardEstimate:
+    cost = problem.at_risk(risk)
+    mass = _first_masses(problem, cost) if start is None else start
+    loglik = log_likelihood(problem, mass, risk)
+    if not np.isfinite(loglik):
+        mass = _first_masses(problem, cost)
+        loglik = log_likelihood(problem, mass, risk)
+    for iteration in range(MAX_ITERATIONS):
+        found = slopes(problem, mass, risk, cost)
+        gap = _violation(problem, mass, found)
+        if gap <= tolerance:
+            return HazardEstimate(mass, loglik, gap, iteration)
+        climbed = None if start is None and iteration < _EM_START else _newton(problem, mass, risk, found, loglik)
+        mass, loglik = _em(problem, mass, risk, found) if climbed is None else climbed
+    raise ConvergenceError(
+        f"the nonparametric likelihood of {len(problem.weights)} rows was not maximised in {MAX_ITERATIONS} steps"
+        f" (largest violation {gap:.1e} of the number at risk). Round the times to the accuracy they have, and try again."
+    )
+
+
+def _first_masses(problem: HazardProblem, cost: Floats) -> Floats:
+    """Cover every interval by as few innermost intervals as can be; the hazard there is events over those at risk."""
+    sets, rows = problem.sets, problem.within
+    newest = np.full(len(sets) + 1, -1, dtype=np.int64)
+    np.maximum.at(newest, sets.last[rows], sets.first[rows])
+    chosen = problem.exact_mass.copy()
+    covered = -1  # the last innermost interval chosen
+    for end in np.flatnonzero((newest >= 0) | np.append(False, chosen)):
+        if newest[end] > covered and not chosen[newest[end] : end].any():
+            chosen[end - 1] = True
+        if chosen[end - 1]:
+            covered = int(end) - 1
+    home = _last_chosen(chosen)[sets.last[rows] - 1]
+    share = np.bincount(home, problem.weights[rows], minlength=len(sets)) / np.maximum(cost, 1e-12)
+    mass = np.where(chosen, np.log1p(share), 0.0)
+    if len(problem.points):
+        mass += np.bincount(sets.first[problem.points], problem.weights[problem.points], minlength=len(sets)) / np.maximum(cost, 1e-12)
+    return mass
+
+
+def _last_chosen(chosen: Bools) -> Ints:
+    return np.asarray(np.maximum.accumulate(np.where(chosen, np.arange(len(chosen)), 0)), dtype=np.int64)
+
+
+def _violation(problem: HazardProblem, mass: Floats, found: Slopes) -> float:
+    share = np.divide(found.gradient, found.cost, out=np.zeros(len(mass)), where=(found.cost > 0) & ~problem.endless)
+    return float(np.where(mass > 0, np.abs(share), share).max(initial=0.0))
+
+
+def _em(problem: HazardProblem, mass: Floats, risk: Floats, found: Slopes) -> tuple[Floats, float]:
+    """Take a step of the EM algorithm: expected events over those at risk."""
+    events = mass * found.gain
+    # those in whose interval the event came are at risk in it too: they add what is neither gain nor known survival
+    at_risk = found.cost + problem.sets.add(*_within(problem), (problem.weights * risk)[problem.within])
+    new = np.divide(mass * (found.gain + at_risk - found.cost), at_risk, out=events, where=at_risk > 0)
+    return new, log_likelihood(problem, new, risk)
+
+
+def _within(problem: HazardProblem) -> tuple[Ints, Ints]:
+    return problem.sets.first[problem.within], problem.sets.last[problem.within]
+
+
+def _newton(problem: HazardProblem, mass: Floats, risk: Floats, found: Slopes, loglik: float) -> tuple[Floats, float] | None:
+    """Take a Newton step on the masses in use and the most promising others; None where it does not climb."""
+    used = np.flatnonzero((mass > 0) | _promising(problem, mass, found))
+    direction = _direction(problem, mass, found, used)
+    slope = float(found.gradient @ direction)
+    if not slope > 0:
+        return None
+    size = 1.0
+    for _ in range(30):
+        trial = np.maximum(mass + size * direction, 0.0)
+        value = log_likelihood(problem, trial, risk)
+        # near the maximum the gain is lost in the rounding of the log-likelihood; the gradient decides there
+        if value >= loglik + 1e-4 * size * slope or (slope < _NOISE * abs(loglik) and value >= loglik - _NOISE * abs(loglik)):
+            return trial, value
+        size /= 2
+    return None
+
+
+def _promising(problem: HazardProblem, mass: Floats, found: Slopes) -> Bools:
+    """Find the largest positive gradient between each two innermost intervals in use."""
+    gradient = np.where((mass > 0) | problem.endless, -np.inf, found.gradient)
+    gradient[gradient <= 0] = -np.inf
+    stretch = np.cumsum(mass > 0)
+    peak = np.full(int(stretch[-1]) + 1, -np.inf)
+    np.maximum.at(peak, stretch, gradient)
+    return np.asarray(np.isfinite(gradient) & (gradient == peak[stretch]), dtype=np.bool_)
+
+
+def _direction(problem: HazardProblem, mass: Floats, found: Slopes, used: Ints) -> Floats:
+    """Solve the quadratic approximation, letting masses that would be negative leave one lot after another."""
+    direction = np.zeros(len(mass))
+    free = used
+    while len(free):
+        push = found.gradient - _bend(problem, found, direction) if len(free) < len(used) else found.gradient
+        step = solve_bend(problem, found, free, push[free])
+        negative = mass[free] + step < 0
+        if not negative.any():
+            direction[free] = step
+            return direction
+        leaving = free[negative]
+        direction[leaving] = np.where(problem.exact_mass[leaving], -_KEEP, -1.0) * mass[leaving]
+        free = free[~negative]
+    return direction
+
+
+def _bend(problem: HazardProblem, found: Slopes, direction: Floats) -> Floats:
+    """Multiply minus the second derivative by a direction."""
+    cumulative = problem.cumulate(direction)
+    first, last = _within(problem)
+    return problem.sets.add(first, last, found.bend * (cumulative[last] - cumulative[first])) + found.point_bend * direction
+
+
+def solve_bend(problem: HazardProblem, found: Slopes, used: Ints, push: Floats) -> Floats:
+    """Solve (minus the second derivative in the masses ``used``) @ step = push.
+
+    Parameters
+    ----------
+    problem : HazardProblem
+        The data.
+    found : Slopes
+        From `slopes`.
+    used : ndarray of int, shape (s,)
+        Innermost intervals.
+    push : ndarray, shape (s,) or (s, k)
+        Right-hand side.
+
+    Returns
+    -------
+    ndarray, same shape as push
+        The step.
+
+    Notes
+    -----
+    In the cumulative hazard each row of the data ties two numbers together, so the matrix is that of a graph: few entries where
+    intervals are short. It is solved dense for few masses, sparse for many.
+    """
+    size = len(used)
+    ranges = _within(problem)
+    first, last = (np.searchsorted(used, part) for part in ranges)
+    if size <= _DENSE:
+        return _solve_dense(first, last, found.bend, found.point_bend[used], push)
+    return _solve_sparse(first, last, found.bend, found.point_bend[used], push)
+
+
+def _solve_dense(first: Ints, last: Ints, bend: Floats, point: Floats, push: Floats) -> Floats:
+    from scipy.linalg import cho_factor, cho_solve
+
+    size = len(point)
+    flat = np.bincount(first * (size + 1) + last, bend, minlength=(size + 1) ** 2)
+    pairs = flat.astype(np.float64).reshape(size + 1, size + 1)
+    # element (j, k) sums the rows whose range holds both j and k: first <= min(j, k) and last > max(j, k)
+    ahead = np.cumsum(np.cumsum(pairs[:, ::-1], axis=1)[:, ::-1], axis=0)
+    upper = np.triu(ahead[:size, 1:])
+    matrix = upper + np.triu(upper, 1).T
+    matrix[np.diag_indices(size)] += point
+    diagonal = np.sqrt(np.maximum(np.diag(matrix), np.finfo(np.float64).tiny))
+    matrix /= np.outer(diagonal, diagonal)
+    matrix[np.diag_indices(size)] += 1e-12
+    scaled = (push.T / diagonal).T
+    return np.asarray((cho_solve(_factor(matrix, cho_factor), scaled).T / diagonal).T)
+
+
+def _factor(matrix: Floats, cho_factor: object) -> tuple[Floats, bool]:
+    """Factor a matrix that is singular where two innermost intervals are in exactly the same rows."""
+    ridge = 1e-10
+    while True:
+        try:
+            return cho_factor(matrix)  # type: ignore[operator, no-any-return]
+        except np.linalg.LinAlgError:
+            matrix[np.diag_indices(len(matrix))] += ridge
+            ridge *= 100
+
+
+def _solve_sparse(first: Ints, last: Ints, bend: Floats, point: Floats, push: Floats) -> Floats:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.linalg import splu
+
+    size = len(point)
+    lower, upper = np.concatenate([first, np.arange(size)]), np.concatenate([last, np.arange(1, size + 1)])
+    diagonal = np.bincount(first, bend, minlength=size + 1) + np.bincount(last, bend, minlength=size + 1)
+    own = point + 1e-12 * np.maximum(diagonal[1:], 1.0)
+    value = np.concatenate([bend, own])
+    row, column = np.concatenate([lower, upper, lower, upper]), np.concatenate([lower, upper, upper, lower])
+    graph = coo_matrix((np.concatenate([value, value, -value, -value]), (row, column)), shape=(size + 1, size + 1)).tocsc()[1:, 1:]
+    target = push - np.concatenate([push[1:], np.zeros_like(push[:1])])
+    levels = splu(graph).solve(target)
+    return np.asarray(np.diff(levels, axis=0, prepend=np.zeros_like(levels[:1])))
