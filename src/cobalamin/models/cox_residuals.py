@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cobalamin.models.fit import Fit
 
 Floats = npt.NDArray[np.float64]
+Kind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled schoenfeld"]
 
 
 def score_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
@@ -63,7 +64,7 @@ def _score_rows(likelihood: PartialLikelihood, sums: Sums, hazard: Hazard, risk:
     residuals[sets.rows] = (-(z * through[0] - through[1:]) * risk).T
     bins = sets.death_bin
     per_death = ((sums.s1 * hazard.h - sums.d1 * hazard.q) / (likelihood.mean_weight * likelihood.tied))[:, bins]
-    dead_risk = np.exp(b @ likelihood.z_dead - sums.shift)
+    dead_risk = likelihood.dead_risk(b, sums.shift)
     spared = dead_risk * (likelihood.z_dead * hazard.q[bins] - mean_q[:, bins])
     residuals[sets.death_rows] += (likelihood.z_dead - per_death + spared).T
     return residuals
@@ -101,7 +102,7 @@ def martingale_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
     through = held[sets.exit_bin + 1] - (0.0 if sets.entry_bin is None else held[sets.entry_bin + 1])
     residuals = np.zeros(sets.n)
     residuals[sets.rows] = -_unweighted(likelihood, risk) * through
-    residuals[sets.death_rows] += 1 + np.exp(b @ likelihood.z_dead - sums.shift) * hazard.q[sets.death_bin]
+    residuals[sets.death_rows] += 1 + likelihood.dead_risk(b, sums.shift) * hazard.q[sets.death_bin]
     return residuals
 
 
@@ -131,32 +132,109 @@ def baseline_hazard(likelihood: PartialLikelihood, b: Floats) -> tuple[Floats, F
     return increment, prefix_sums(increment, likelihood.sets.starts)
 
 
-def cox_residuals(fit: Fit, kind: Literal["score", "martingale"] = "martingale") -> Floats:
-    """Return residuals of a fitted Cox model, one line per row used.
+def schoenfeld_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
+    """Return covariate less its mean over the risk set, per event.
+
+    Parameters
+    ----------
+    likelihood : PartialLikelihood
+        Data of the model.
+    b : ndarray, shape (p,)
+        Coefficients of the standardised covariates.
+
+    Returns
+    -------
+    ndarray, shape (D, p)
+        On the scale of the original covariates, in the order of ``sets.death_rows`` (stratum, then time). With Efron's method a tied
+        event takes the mean of the d means. Weighted, the columns sum to zero at the estimate.
+
+    References
+    ----------
+    Schoenfeld D. Partial residuals for the proportional hazards regression model. Biometrika 1982;69:239-241. doi:10.1093/biomet/69.1.239
+    """
+    with one_blas_thread():
+        sums, _ = likelihood.sums(b)
+        hazard = likelihood.hazard(sums)
+    mean = (sums.s1 * hazard.h - sums.d1 * hazard.q) / (likelihood.mean_weight * likelihood.tied)
+    return np.asarray((likelihood.z_dead - mean[:, likelihood.sets.death_bin]).T * likelihood.scale)
+
+
+def cox_residuals(fit: Fit, kind: Kind = "martingale") -> Floats:
+    """Return residuals of a fitted Cox model.
 
     Parameters
     ----------
     fit : Fit
         From `cox`.
-    kind : {"score", "martingale"}
-        Which residuals.
+    kind : {"martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled schoenfeld"}
+        Which residuals. ``dfbeta`` is the approximate change of each coefficient that the row brings, ``dfbetas`` the same in standard
+        errors. Scaled Schoenfeld residuals, smoothed against time, show b(t).
 
     Returns
     -------
-    ndarray, shape (n, k) or (n,)
-        Score residuals (a column per coefficient that is not an alias), or martingale residuals; not multiplied by weights.
+    ndarray, shape (n,), (n, k) or (D, k)
+        One line per row used, or with the Schoenfeld kinds per event (`event_rows` tells which); a column per coefficient that is not
+        an alias. Only dfbeta and dfbetas are multiplied by the case weights, as in R.
 
     Raises
     ------
     DataError
         The fit is not a Cox model, or the kind is unknown.
+
+    Notes
+    -----
+    Scaled Schoenfeld residuals are ``b + D r V`` with D events and V the model-based variance. dfbeta is ``w L V`` with L the score
+    residuals.
+
+    References
+    ----------
+    Grambsch PM, Therneau TM. Biometrika 1994;81:515-526. doi:10.1093/biomet/81.3.515
     """
-    solved = _solved(fit)
-    if kind == "score":
-        return score_residuals(solved.likelihood, solved.b)
+    solved = solution_of(fit)
+    model, b = solved.likelihood, solved.b
     if kind == "martingale":
-        return martingale_residuals(solved.likelihood, solved.b)
-    raise DataError(f"kind: got {kind!r}; expected 'score' or 'martingale'.")
+        return martingale_residuals(model, b)
+    if kind == "deviance":
+        return _deviance(martingale_residuals(model, b), fit.parts["follow_up"].event)
+    if kind == "score":
+        return score_residuals(model, b)
+    if kind in ("dfbeta", "dfbetas"):
+        effect = score_residuals(model, b) @ solved.full_covariance
+        weights = fit.parts["weights"]
+        effect = effect if weights is None else effect * weights[:, None]
+        return effect if kind == "dfbeta" else effect / np.sqrt(np.diag(solved.full_covariance))
+    if kind in ("schoenfeld", "scaled schoenfeld"):
+        plain = schoenfeld_residuals(model, b)
+        return plain if kind == "schoenfeld" else len(plain) * plain @ solved.full_covariance + b / model.scale
+    raise DataError(f"kind: got {kind!r}; expected one of {', '.join(get_args(Kind))}.")
+
+
+def event_rows(fit: Fit) -> pd.DataFrame:
+    """Return which event each line of the Schoenfeld residuals belongs to.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+
+    Returns
+    -------
+    DataFrame
+        ``row`` (position among the rows used), ``stratum``, ``time``.
+
+    Raises
+    ------
+    DataError
+        The fit is not a Cox model.
+    """
+    sets = solution_of(fit).likelihood.sets
+    return pd.DataFrame({"row": sets.death_rows, "stratum": sets.stratum[sets.death_bin], "time": sets.times[sets.death_bin]})
+
+
+def _deviance(martingale: Floats, event: npt.NDArray[np.int64]) -> Floats:
+    expected = event - martingale
+    log_part = np.where(event > 0, np.log(np.where(event > 0, expected, 1.0)), 0.0)
+    return np.asarray(np.sign(martingale) * np.sqrt(np.maximum(-2 * (martingale + log_part), 0.0)))
 
 
 def cox_baseline(fit: Fit, centered: bool = False) -> pd.DataFrame:
@@ -179,7 +257,7 @@ def cox_baseline(fit: Fit, centered: bool = False) -> pd.DataFrame:
     DataError
         The fit is not a Cox model.
     """
-    solved = _solved(fit)
+    solved = solution_of(fit)
     increment, cumulative = baseline_hazard(solved.likelihood, solved.b)
     at_zero = 1.0 if centered else float(np.exp(-(solved.b / solved.likelihood.scale) @ solved.likelihood.center))
     sets = solved.likelihood.sets
@@ -188,7 +266,24 @@ def cox_baseline(fit: Fit, centered: bool = False) -> pd.DataFrame:
     )
 
 
-def _solved(fit: Fit) -> Solved:
+def solution_of(fit: Fit) -> Solved:
+    """Return the solution that a Cox model carries.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+
+    Returns
+    -------
+    Solved
+        Likelihood, standardised coefficients and variance.
+
+    Raises
+    ------
+    DataError
+        The fit is of another kind.
+    """
     if fit.family.name != "cox":
         raise DataError(f"expected a Cox model; got {fit.family.title}.")
     solved: Solved = fit.parts["solved"]

@@ -12,6 +12,25 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The log partial likelihood and its derivatives at one coefficient vector.
+
+    Attributes
+    ----------
+    loglik : float
+        Log partial likelihood; ``-inf`` where it cannot be computed.
+    score : ndarray, shape (p,)
+        First derivative.
+    information : ndarray, shape (p, p)
+        Minus the second derivative.
+    """
+
+    loglik: float
+    score: Floats
+    information: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Sums:
     """Sums over each risk set and over those who die in it, at one coefficient vector.
 
@@ -100,3 +119,25 @@ def hazard_of(sums: Sums, mean_weight: Floats, tied: Ints, death_bin: Ints, frac
     parts = np.vstack([a, a * fraction, a / den, a * fraction / den, a * fraction * fraction / den])
     h, q, a2, b2, c2 = np.add.reduceat(parts, starts, axis=1)
     return Hazard(h, q, a2, b2, c2, float(mean_weight[death_bin] @ np.log(den)))
+
+
+def mean_products(sums: Sums, hazard: Hazard) -> Floats:
+    """Sum over deaths the outer product of the mean covariate of the risk set.
+
+    Parameters
+    ----------
+    sums : Sums
+        Per event time.
+    hazard : Hazard
+        Per event time.
+
+    Returns
+    -------
+    ndarray, shape (p, p)
+        What is taken from the weighted cross-product to give the information.
+    """
+    product = (sums.s1 * hazard.a2) @ sums.s1.T
+    if hazard.b2.any():
+        mixed = (sums.s1 * hazard.b2) @ sums.d1.T
+        product = product - mixed - mixed.T + (sums.d1 * hazard.c2) @ sums.d1.T
+    return np.asarray(product)

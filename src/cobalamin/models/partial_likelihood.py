@@ -13,34 +13,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from cobalamin.models.hazard import Hazard, Sums, hazard_of
+from cobalamin.models.hazard import Evaluation, Hazard, Sums, hazard_of, mean_products
 from cobalamin.models.risk_sets import Ints, RiskSets
 from cobalamin.models.sweeps import bin_sums, column_facts, gather, one_blas_thread, prefix_sums, suffix_sums, weighted_cross
 
+__all__ = ["Evaluation", "PartialLikelihood", "Ties", "partial_likelihood"]
 Floats = npt.NDArray[np.float64]
 Ties = Literal["efron", "breslow"]
 
 # beyond this exp() of a linear predictor is shifted by its maximum; exp overflows at 709
 _SAFE_ETA = 300.0
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """The log partial likelihood and its derivatives at one coefficient vector.
-
-    Attributes
-    ----------
-    loglik : float
-        Log partial likelihood; ``-inf`` where it cannot be computed.
-    score : ndarray, shape (p,)
-        First derivative.
-    information : ndarray, shape (p, p)
-        Minus the second derivative.
-    """
-
-    loglik: float
-    score: Floats
-    information: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +47,12 @@ class PartialLikelihood:
         Range of the standardised covariates.
     w : ndarray, shape (m,), or None
         Case weights.
+    mass : ndarray, shape (m,), or None
+        What multiplies exp(x'b): case weight times exp(offset).
+    tilt_dead : ndarray, shape (D,), or None
+        exp(offset) of the deaths.
+    offset_sum : float
+        Weighted sum of the offsets of the deaths.
     w_dead : ndarray, shape (D,)
         Case weights of the deaths.
     death_starts, tied : ndarray of int, shape (K,)
@@ -86,6 +74,9 @@ class PartialLikelihood:
     z_dead: Floats
     z_range: tuple[Floats, Floats]
     w: Floats | None
+    mass: Floats | None
+    tilt_dead: Floats | None
+    offset_sum: float
     w_dead: Floats
     death_starts: Ints
     tied: Ints
@@ -129,6 +120,23 @@ class PartialLikelihood:
             event_sum=self.event_sum[keep],
         )
 
+    def with_offset(self, offset: Floats) -> PartialLikelihood:
+        """Return the likelihood with a known part of the linear predictor.
+
+        Parameters
+        ----------
+        offset : ndarray, shape (n,)
+            Added to the linear predictor of each row; it takes the place of an earlier offset.
+
+        Returns
+        -------
+        PartialLikelihood
+            A copy that shares the covariates.
+        """
+        tilt, dead = np.exp(offset[self.sets.rows]), offset[self.sets.death_rows]
+        mass = tilt if self.w is None else self.w * tilt
+        return replace(self, mass=mass, tilt_dead=np.exp(dead), offset_sum=float(self.w_dead @ dead))
+
     def evaluate(self, b: Floats) -> Evaluation:
         """Compute the log-likelihood, score and information.
 
@@ -150,12 +158,52 @@ class PartialLikelihood:
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             sums, risk = self.sums(b)
             hazard = self.hazard(sums)
-            loglik = float(b @ self.event_sum) - float(self.w_dead.sum()) * sums.shift - hazard.log_sum
+            loglik = float(b @ self.event_sum) + self.offset_sum - float(self.w_dead.sum()) * sums.shift - hazard.log_sum
             if not np.isfinite(loglik):
                 return Evaluation(-np.inf, np.full(self.p, np.nan), np.full((self.p, self.p), np.nan))
             score = self.event_sum - sums.s1 @ hazard.h + sums.d1 @ hazard.q
-            information = self._cross_product(risk, hazard, b, sums.shift) - _mean_products(sums, hazard)
-        return Evaluation(loglik, score, (information + information.T) / 2)
+            information = self.information(sums, risk, hazard, b)
+        return Evaluation(loglik, score, information)
+
+    def information(self, sums: Sums, risk: Floats, hazard: Hazard, b: Floats) -> Floats:
+        """Sum the covariance matrices of the risk sets.
+
+        Parameters
+        ----------
+        sums : Sums
+            From `sums`.
+        risk : ndarray, shape (m,)
+            From `sums`.
+        hazard : Hazard
+            From `hazard`; multiplied by g(t) >= 0, the covariance matrices are.
+        b : ndarray, shape (p,)
+            Where the sums were taken.
+
+        Returns
+        -------
+        ndarray, shape (p, p)
+            Symmetric.
+        """
+        information = self._cross_product(risk, hazard, b, sums.shift) - mean_products(sums, hazard)
+        return np.asarray((information + information.T) / 2)
+
+    def dead_risk(self, b: Floats, shift: float) -> Floats:
+        """Return exp(x'b - shift) of the deaths, offset included and case weight not.
+
+        Parameters
+        ----------
+        b : ndarray, shape (p,)
+            Coefficients of the standardised covariates.
+        shift : float
+            As in the sums.
+
+        Returns
+        -------
+        ndarray, shape (D,)
+            In the order of ``sets.death_rows``.
+        """
+        risk = np.exp(b @ self.z_dead - shift)
+        return np.asarray(risk if self.tilt_dead is None else risk * self.tilt_dead)
 
     def sums(self, b: Floats) -> tuple[Sums, Floats]:
         """Sum over risk sets; also return the risk weight of each row in the order of ``sets.rows``.
@@ -170,19 +218,19 @@ class PartialLikelihood:
         sums : Sums
             Per event time.
         risk : ndarray, shape (m,)
-            ``weight * exp(x'b - shift)``.
+            ``weight * exp(x'b + offset - shift)``.
         """
         sets, count = self.sets, len(self.sets.times)
         shift = self._shift(b)
         risk = np.empty(len(sets.rows))
-        total = bin_sums(self.z, sets.exit_bin, count, b, shift, self.w, risk)
+        total = bin_sums(self.z, sets.exit_bin, count, b, shift, self.mass, risk)
         if self.z_late is not None and sets.entry_bin is not None:
-            late_weights = None if self.w is None else self.w[sets.entry_order]
+            late_weights = None if self.mass is None else self.mass[sets.entry_order]
             total -= bin_sums(self.z_late, sets.entry_bin[sets.entry_order], count, b, shift, late_weights, None)
         at_risk = suffix_sums(total, sets.starts)
         dead = np.zeros((self.p + 1, count))
         if self.has_ties:
-            weight = self.w_dead * np.exp(b @ self.z_dead - shift)
+            weight = self.w_dead * self.dead_risk(b, shift)
             dead = np.add.reduceat(np.vstack([weight, self.z_dead * weight]), self.death_starts, axis=1)
         return Sums(at_risk[0], at_risk[1:], dead[0], dead[1:], shift), risk
 
@@ -206,7 +254,7 @@ class PartialLikelihood:
         cumulative = np.r_[0.0, prefix_sums(hazard.h, self.sets.starts)]
         product = weighted_cross(self.z, risk, cumulative, self.sets.exit_bin, self.sets.entry_bin)
         if self.has_ties:
-            spared = self.w_dead * np.exp(b @ self.z_dead - shift) * hazard.q[self.sets.death_bin]
+            spared = self.w_dead * self.dead_risk(b, shift) * hazard.q[self.sets.death_bin]
             product -= (self.z_dead * spared) @ self.z_dead.T
         return product
 
@@ -261,6 +309,9 @@ def partial_likelihood(x: Floats, sets: RiskSets, weights: Floats | None = None,
         z_dead=z_dead,
         z_range=z_range,
         w=None if weights is None else weights[sets.rows],
+        mass=None if weights is None else weights[sets.rows],
+        tilt_dead=None,
+        offset_sum=0.0,
         w_dead=w_dead,
         death_starts=starts,
         tied=tied,
@@ -268,12 +319,3 @@ def partial_likelihood(x: Floats, sets: RiskSets, weights: Floats | None = None,
         fraction=(np.arange(len(w_dead)) - starts[sets.death_bin]) / tied[sets.death_bin],
         event_sum=z_dead @ w_dead,
     )
-
-
-def _mean_products(sums: Sums, hazard: Hazard) -> Floats:
-    """Sum over deaths of the outer product of the mean covariate of the risk set."""
-    product = (sums.s1 * hazard.a2) @ sums.s1.T
-    if hazard.b2.any():
-        mixed = (sums.s1 * hazard.b2) @ sums.d1.T
-        product = product - mixed - mixed.T + (sums.d1 * hazard.c2) @ sums.d1.T
-    return np.asarray(product)

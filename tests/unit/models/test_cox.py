@@ -219,7 +219,7 @@ def test_few_events_are_a_warning_on_the_result_only():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit = fitted(people(30).assign(death=lambda d: (d.index < 12) * 1), "x + age")
-    assert any("fewer than 10 events per parameter" in text for text in fit.warnings)
+    assert any("Fewer than 10 events per parameter" in text for text in fit.warnings)
     assert not fitted(people(), "x").warnings
 
 
