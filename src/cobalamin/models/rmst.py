@@ -126,7 +126,8 @@ def rmst_difference(
     -------
     DataFrame
         ``group, reference, measure, estimate, std_error, conf_low, conf_high, p_value`` with the measures ``difference``, ``ratio`` and
-        ``ratio of time lost`` (tau less the mean); the standard errors of ratios are those of their logarithm.
+        ``ratio of time lost`` (tau less the mean); the standard errors of ratios are those of their logarithm. A ratio is NaN
+        where a group has lost no time.
 
     Raises
     ------
@@ -141,8 +142,8 @@ def rmst_difference(
     Examples
     --------
     >>> people = pd.DataFrame({"t": [1.0, 2, 3, 4, 5, 6], "e": [1, 1, 0, 1, 1, 0], "g": list("aababb")})
-    >>> rmst_difference(people, exit="t", event="e", by="g", tau=3).round(3)["estimate"].tolist()
-    [1.0, 1.5, 0.0]
+    >>> rmst_difference(people, exit="t", event="e", by="g", tau=6).round(3)["estimate"].tolist()
+    [3.167, 2.357, 0.136]
     """
     means = _means(data, (exit, event, entry), by, (weights, cluster), tau, start)
     labels = list(means.labels)
