@@ -13,14 +13,13 @@ from cobalamin.core.errors import DataError, EventCodeError, FitWarning
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.aalen_johansen import Incidence, aalen_johansen, aalen_variance, delta_variance, jackknife_variance
 from cobalamin.models.grouping import Grouping, case_weights, group_by, known_rows, require_rows, whole
-from cobalamin.models.incidence_curves import IncidenceCurves
+from cobalamin.models.incidence_curves import IncidenceCurves, check_limits
 from cobalamin.models.kaplan_meier import confidence_limits
 from cobalamin.models.risk_sets import merge_near_ties
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-CONFIDENCE = ("log-log", "log", "plain")
 VARIANCES = ("jackknife", "aalen", "delta")
 
 
@@ -105,7 +104,9 @@ def cumulative_incidence(
     [['1', 0.75], ['2', 0.25]]
     """
     require_rows(data, [exit, event, entry, weights, cluster, *([by] if isinstance(by, str) else by or [])])
-    _check_choice(confidence, level, variance)
+    check_limits(confidence, level)
+    if variance not in VARIANCES:
+        raise DataError(f"variance: got '{variance}'; expected one of {', '.join(VARIANCES)}.")
     start = None if entry is None else data[entry]
     follow = follow_up(exit=data[exit], event=data[event], entry=start, kinds=None, unit=unit, names=(entry or "entry", exit, event))
     follow = FollowUp(*merge_near_ties(follow.entry, follow.exit), follow.event, unit)
@@ -144,15 +145,6 @@ def cumulative_incidence(
         incidence=incidence,
         states=states,
     )
-
-
-def _check_choice(confidence: str, level: float, variance: str) -> None:
-    if confidence not in CONFIDENCE:
-        raise DataError(f"confidence: got '{confidence}'; expected one of {', '.join(CONFIDENCE)}.")
-    if variance not in VARIANCES:
-        raise DataError(f"variance: got '{variance}'; expected one of {', '.join(VARIANCES)}.")
-    if not 0 < level < 1:
-        raise DataError(f"level: got {level:g}; expected a share between 0 and 1, as 0.95.")
 
 
 def _codes(events: Ints, labels: Mapping[int, str] | None, name: str) -> tuple[int, ...]:

@@ -136,12 +136,16 @@ class _Model:
     x: Floats
     used: npt.NDArray[np.bool_]
     weights: Floats | None
-    clusters: tuple[Ints, int] | None
+    cluster: npt.NDArray[Any] | None
+
+    @property
+    def clusters(self) -> tuple[Ints, int] | None:
+        return None if self.cluster is None else cluster_codes(self.cluster)
 
     @property
     def copies(self) -> bool:
         """Whether weights are numbers of people."""
-        return self.weights is not None and self.clusters is None and bool((self.weights == np.rint(self.weights)).all())
+        return self.weights is not None and self.cluster is None and bool((self.weights == np.rint(self.weights)).all())
 
 
 def _check_arguments(data: pd.DataFrame, cause: int, ties: str, censoring_ties: str | None) -> None:
@@ -163,15 +167,15 @@ def _read(rows: pd.DataFrame, x: Floats, names: tuple[str, str, str | None, str 
     used = np.ones(len(follow), dtype=bool) if case is None else case > 0
     if not (follow.event[used] == cause).any():
         raise DataError(f"{event}: no event with code {cause} in the {int(used.sum())} rows used; a hazard ratio cannot be estimated.")
-    clusters = None if cluster is None else cluster_codes(rows[cluster])
+    owner = None if cluster is None else rows[cluster].to_numpy()
     begin, end = merge_near_ties(follow.entry, follow.exit)
     if not used.all():
         begin, end, x, case = begin[used], end[used], x[used], None if case is None else case[used]
-        clusters = None if clusters is None else (clusters[0][used], clusters[1])
+        owner = None if owner is None else owner[used]
     timed = FollowUp(begin, end, follow.event[used])
     if not is_delayed(timed):
         timed = FollowUp(np.full(len(end), -np.inf), end, timed.event)
-    return _Model(follow, timed, x, used, case, clusters)
+    return _Model(follow, timed, x, used, case, owner)
 
 
 def _variance(solved: Solved, model: _Model, seen: Observation) -> Floats:
@@ -198,7 +202,7 @@ def _fit(call: str, matrix: Matrix, model: _Model, seen: Observation, solved: So
         coefficients=expand_vector(solved.coefficients, keep),
         covariance=expand_matrix(_variance(solved, model, seen), keep),
         model_covariance=expand_matrix(solved.covariance, keep),
-        variance="robust" if model.clusters is None else "cluster",
+        variance="robust" if model.cluster is None else "cluster",
         n=len(follow),
         n_missing=matrix.n_missing,
         missing=matrix.missing,
@@ -213,7 +217,17 @@ def _fit(call: str, matrix: Matrix, model: _Model, seen: Observation, solved: So
         term_warnings=solved.term_warnings,
         limits=solved.limits,
         facts=_facts(model, solved, cause),
-        parts={"matrix": matrix, "model": model, "observation": seen, "solved": solved, "cause": cause},
+        parts={
+            "matrix": matrix,
+            "follow_up": follow,
+            "timed": model.timed,
+            "used": model.used,
+            "weights": model.weights,
+            "cluster": model.cluster,
+            "observation": seen,
+            "solved": solved,
+            "cause": cause,
+        },
     )
 
 
@@ -225,7 +239,7 @@ def _facts(model: _Model, solved: Solved, cause: int) -> dict[str, float]:
         "censored": float((event == 0).sum()),
         "likelihood_ratio": 2 * (solved.loglik - solved.loglik_null),
     }
-    return facts if model.clusters is None else {**facts, "n_clusters": float(model.clusters[1])}
+    return facts if model.cluster is None else {**facts, "n_clusters": float(len(pd.unique(model.cluster)))}
 
 
 def _call(formula: str, arguments: dict[str, Any]) -> str:

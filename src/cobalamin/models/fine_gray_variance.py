@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -17,6 +19,7 @@ from cobalamin.models.sweeps import one_blas_thread
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Side = Literal["left", "right"]
 
 
 def fine_gray_scores(likelihood: FineGrayLikelihood, follow: FollowUp, seen: Observation, b: Floats) -> Floats:
@@ -62,7 +65,7 @@ def fine_gray_scores(likelihood: FineGrayLikelihood, follow: FollowUp, seen: Obs
         own = stay.risk / (1.0 if likelihood.w is None else _case_weights(likelihood, seen))
         extra = -(likelihood.z_stay * later[0] - later[1:]) * own
         scores[likelihood.stay_rows] += extra.T * likelihood.scale
-        scores += _weight_scores(likelihood, follow, seen, stay) * likelihood.scale
+        scores += weight_influence(follow, seen, partial(stay.q, likelihood)) * likelihood.scale
     return scores
 
 
@@ -93,9 +96,8 @@ class _Stay:
             _running(np.vstack([risk, likelihood.z_stay * risk])),
         )
 
-    def q(self, likelihood: FineGrayLikelihood, times: Floats, *, as_crr: bool) -> Floats:
-        """Return q at given times, shape (p, M); cmprsk counts events at u itself, and competing events before u only."""
-        side: Literal["left", "right"] = "left" if as_crr else "right"
+    def q(self, likelihood: FineGrayLikelihood, times: Floats, side: Side) -> Floats:
+        """Return q at given times, shape (p, M)."""
         before = self.people[:, np.searchsorted(likelihood.stay_exit, times, side=side)]
         after = self.mass[:, -1:] - self.mass[:, np.searchsorted(likelihood.sets.times, times, side=side)]
         return np.asarray(before[1:] * after[0] - before[0] * after[1:])
@@ -105,10 +107,27 @@ def _running(values: Floats) -> Floats:
     return np.cumsum(np.hstack([np.zeros((len(values), 1)), values]), axis=1)
 
 
-def _weight_scores(likelihood: FineGrayLikelihood, follow: FollowUp, seen: Observation, stay: _Stay) -> Floats:
-    """Return psi, shape (n, p), for standardised covariates."""
+def weight_influence(follow: FollowUp, seen: Observation, q: Callable[[Floats, Side], Floats]) -> Floats:
+    """Return what each row moves because the weights are estimated.
+
+    Parameters
+    ----------
+    follow : FollowUp
+        Follow-up, n rows.
+    seen : Observation
+        The estimated chance of being under observation.
+    q : callable
+        Times (M,) and a side -> what a change of the chance of being observed at each time moves, shape (p, M). With "left",
+        cmprsk's way, it counts competing events before the time and events of the cause at or after it; with "right" the exact
+        derivative, competing events up to the time and events of the cause after it.
+
+    Returns
+    -------
+    ndarray, shape (n, p)
+        Sum over times of q dM / Y, for censoring and, with the other sign, for entering.
+    """
     as_crr = seen.ties == "crr"
-    q, total = _drift(seen.censoring, stay.q(likelihood, seen.censoring.time, as_crr=as_crr))
+    jump, total = _drift(seen.censoring, q(seen.censoring.time, "left" if as_crr else "right"))
     reached = np.searchsorted(seen.censoring.time, follow.exit, side="right")
     censored = follow.event == 0
     if not as_crr:
@@ -117,9 +136,9 @@ def _weight_scores(likelihood: FineGrayLikelihood, follow: FollowUp, seen: Obser
     psi = -total[:, reached]
     if follow.delayed:
         psi += total[:, np.searchsorted(seen.censoring.time, follow.entry, side="right")]
-    psi[:, censored] += q[:, reached[censored] - 1]
+    psi[:, censored] += jump[:, reached[censored] - 1]
     if seen.entering is not None:
-        psi += _entry_scores(seen.entering, stay.q(likelihood, seen.entering.time, as_crr=False), follow)
+        psi += _entry_scores(seen.entering, q(seen.entering.time, "right"), follow)
     return psi.T
 
 

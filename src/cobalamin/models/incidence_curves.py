@@ -16,6 +16,7 @@ from cobalamin.models.curve_set import AT_COLUMNS, Curves
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+CONFIDENCE = ("log-log", "log", "plain")
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,3 +161,29 @@ class IncidenceCurves(Curves):
 def _first_reach(time: Floats, values: Floats, probability: float) -> float:
     reached = np.flatnonzero(values >= probability - 1e-12)  # values are sums of rounded steps
     return float(time[reached[0]]) if len(reached) else float("nan")
+
+
+def check_limits(confidence: str, level: float) -> None:
+    """Refuse an unknown kind of confidence limits or an impossible level.
+
+    Parameters
+    ----------
+    confidence : str
+        ``"log-log"``, ``"log"`` or ``"plain"``.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    None
+        Nothing; the check passed.
+
+    Raises
+    ------
+    DataError
+        Anything else, or a level outside (0, 1).
+    """
+    if confidence not in CONFIDENCE:
+        raise DataError(f"confidence: got '{confidence}'; expected one of {', '.join(CONFIDENCE)}.")
+    if not 0 < level < 1:
+        raise DataError(f"level: got {level:g}; expected a share between 0 and 1, as 0.95.")
