@@ -11,7 +11,6 @@ from cobalamin.sources.simulated_people import YEAR, Bools, Floats, Ints, People
 from cobalamin.sources.simulated_testing import Samples
 
 PG_ML_PER_PMOL_L = 1 / 0.7378  # molar mass 1355.37 g/mol
-TREATED_RISE = 1.4  # log2 rise of B12 under injections (assumption)
 SWITCH_DAY = (1826.0, 2374.0, 2922.0)  # assay A to B by region: 2011, mid-2012, 2014
 REPORTS_PG_ML = np.array([True, False, False])  # the northern laboratory keeps the older unit
 LIMITS_A, LIMITS_B = (111.0, 1475.0), (81.0, 1107.0)  # pmol/L: 150 and 2000, 110 and 1500 pg/mL
@@ -46,7 +45,7 @@ def measured_b12(people: People, disease: Disease, samples: Samples, seed: int, 
     level = b12_level(people, who, day, p) - p.reverse_b12_fall * activity(disease, who, day, p)
     treated = (stream(seed, "treated").random(len(people)) < p.gastritis_treated)[who] & (day > samples.gastritis_diagnosis[who] + 14)
     misread = (stream(seed, "interference").random(len(people)) < p.interference_probability)[who] & (day >= people.gastritis[who])
-    level = level + np.where(treated, TREATED_RISE, np.where(misread, people.gastritis_fall[who], 0.0))
+    level = level + np.where(treated, p.injection_b12_rise, np.where(misread, people.gastritis_fall[who], 0.0))
     noise = stream(seed, "measurement").standard_normal((len(who), 2))
     within, analytical = (np.sqrt(np.log1p(cv**2)) for cv in (p.b12_within_cv, p.b12_analytical_cv))
     error = within * noise[:, 0] + analytical * noise[:, 1]

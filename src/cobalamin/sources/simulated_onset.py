@@ -14,7 +14,7 @@ from cobalamin.sources.simulated_people import YEAR, Floats, Ints, People, strea
 ONSET_AGE = (0.0, 2.0, 5.0, 8.0, 12.0, 18.0, 25.0, 36.0, 45.0, 52.0, 60.0, 70.0, 80.0, 90.0, 110.0)
 ONSET_FEMALE = (8.0, 25.0, 60.0, 50.0, 18.0, 20.0, 50.0, 75.0, 110.0, 190.0, 210.0, 190.0, 170.0, 140.0, 120.0)
 ONSET_MALE = (15.0, 30.0, 45.0, 40.0, 18.0, 25.0, 42.0, 60.0, 50.0, 46.0, 50.0, 55.0, 50.0, 45.0, 40.0)
-CALIBRATION_FEMALE, CALIBRATION_MALE = 1.095, 1.075
+CALIBRATION_FEMALE, CALIBRATION_MALE = 1.08, 1.07
 GRID = np.linspace(0.0, 110.0, 2201)
 
 

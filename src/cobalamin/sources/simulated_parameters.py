@@ -22,7 +22,8 @@ class SimulationParameters:
     b12_effect : float
         Log hazard ratio of LS onset per doubling of long-term B12. Default 0: no direct effect (nothing is known).
     gastritis_hazard_ratio : float
-        LS onset, autoimmune gastritis (AG) against none. Assumption; the pooled odds ratio for thyroid disease is 2.4.
+        LS onset, autoimmune gastritis (AG) against none. Assumption, strong on purpose so that
+        the bias can be seen; the pooled odds ratio for thyroid disease is 2.4.
     thyroid_hazard_ratio : float
         LS onset, autoimmune thyroid disease against none, AG held fixed. Assumption below the pooled 2.4, part of which is AG.
     bmi_hazard_ratio : float
@@ -54,7 +55,9 @@ class SimulationParameters:
     gastritis_testing_rate : float
         Extra B12 tests per year after the onset of AG. Assumption.
     gastritis_treated : float
-        Share of diagnosed AG treated with injections, after which B12 is high. Assumption.
+        Share of diagnosed AG treated with injections. Assumption.
+    injection_b12_rise : float
+        Rise of log2 B12 under injections, sampled before the next one: near the level before disease. Assumption.
     interference_probability : float
         Chance that untreated AG with antibodies reads falsely normal (22 to 35 percent of sera in Carmel 2012; lower here
         because only about half have antibodies to intrinsic factor).
@@ -93,7 +96,7 @@ class SimulationParameters:
     """
 
     b12_effect: float = 0.0
-    gastritis_hazard_ratio: float = 3.5
+    gastritis_hazard_ratio: float = 4.5
     thyroid_hazard_ratio: float = 1.6
     bmi_hazard_ratio: float = 1.1
     onset_scale_female: float = 1.0
@@ -103,14 +106,15 @@ class SimulationParameters:
     delay_median_child: float = 1.2
     delay_sigma: float = 1.4
     activity_years: float = 1.2
-    reverse_b12_fall: float = 0.4
+    reverse_b12_fall: float = 0.5
     activity_testing_rate: float = 0.3
     gastritis_scale: float = 1.0
-    gastritis_b12_fall: float = 0.9
+    gastritis_b12_fall: float = 1.0
     gastritis_sensitivity: float = 0.9
     gastritis_workup_rate: float = 0.03
     gastritis_testing_rate: float = 0.3
-    gastritis_treated: float = 0.9
+    gastritis_treated: float = 0.6
+    injection_b12_rise: float = 0.8
     interference_probability: float = 0.15
     thyroid_hazard_ratio_in_gastritis: float = 6.0
     b12_median: float = 320.0
@@ -148,7 +152,15 @@ class SimulationParameters:
 
 
 SHARES = ("gastritis_sensitivity", "gastritis_treated", "interference_probability", "covariate_missing")
-SIGNED = ("b12_effect", "severity_b12_effect", "severity_treatment_effect", "reverse_b12_fall", "gastritis_b12_fall", "testing_low_b12")
+SIGNED = (
+    "b12_effect",
+    "injection_b12_rise",
+    "severity_b12_effect",
+    "severity_treatment_effect",
+    "reverse_b12_fall",
+    "gastritis_b12_fall",
+    "testing_low_b12",
+)
 MAY_BE_ZERO = (
     "testing_scale",
     "gastritis_scale",

@@ -14,7 +14,7 @@ from cobalamin.sources.simulated_tables import draw_tables
 from cobalamin.sources.source import choose_columns, choose_table, guard
 
 DEFAULT_PERSONS = 100_000
-DEFAULT_SEED = 17  # of seeds 11 to 22 the one whose estimates lie closest to their averages; see docs/simulated-cohort.md
+DEFAULT_SEED = 12  # of seeds 11 to 22 the one whose estimates lie closest to their averages; see docs/simulated-cohort.md
 MOST_PERSONS = 5_000_000
 
 
