@@ -242,6 +242,8 @@ def _fault(error: dict[str, Any], content: dict[str, Any]) -> str:
     prefix = f"{where}: " if where else ""
     if error["type"] == "extra_forbidden":
         known = [f.alias or n for part in PARTS if _takes(part, rest) for n, f in part.model_fields.items()]
+        if str(rest[-1]) in known:
+            return f"{prefix}the property '{rest[-1]}' does not belong here: it is one of another part (a field, an analyte or the table)."
         return f"{prefix}unknown property '{rest[-1]}'.{did_you_mean(str(rest[-1]), known)}"
     path = ".".join(str(p) for p in rest)
     if error["type"] == "missing":
