@@ -148,7 +148,15 @@ def recurrent_events(
         weights=weights,
         ties=ties,
     )
-    arguments = {"person": person, "exit": exit, "event": event, "entry": entry, "model": model, "kind": kind, "max_number": max_number}
+    arguments: dict[str, Any] = {
+        "person": person,
+        "exit": exit,
+        "event": event,
+        "entry": entry,
+        "model": model,
+        "kind": kind,
+        "max_number": max_number,
+    }
     arguments |= {"death": death, "strata": strata, "weights": weights, "ties": None if ties == "efron" else ties}
     given = "".join(f", {name}={value!r}" for name, value in arguments.items() if value is not None)
     own = {"n_persons": fit.facts["n_clusters"], "n_gaps": float(histories.gap.sum()), "n_after_max": float(table.n_after)}
@@ -213,7 +221,7 @@ def _table(data: pd.DataFrame, histories: Histories, model: str, kind: str | Non
     if kind is None and model != "andersen-gill":
         made[NUMBER] = stack
     frame = data.iloc[row].reset_index(drop=True)
-    return _Table(frame.assign(**made), row.astype(np.int64), *names, int((~within).sum()))
+    return _Table(frame.assign(**made), row.astype(np.int64), names[0], names[1], names[2], int((~within).sum()))
 
 
 def _last_event(histories: Histories) -> Any:
