@@ -93,12 +93,11 @@ def protect(ledger: Ledger, policy: Policy) -> dict[Key, str]:
             if victim is not None:
                 more[victim] = SECOND
         if not more:
-            _settle(reader, pending)
             break
         hidden |= more
         reader = reader.told({key: cell_bounds(ledger.cells[key], SECOND, policy) for key in more})
         pending = narrow(reader, pending, need, quick=quick)
-    return _give_back(reader, hidden, policy, [key for key in exposed if key not in pending], need)
+    return _give_back(reader, hidden, policy, exposed, need)
 
 
 def _give_back(reader: Reader, hidden: dict[Key, str], policy: Policy, exposed: list[Key], need: float) -> dict[Key, str]:
@@ -113,10 +112,12 @@ def _give_back(reader: Reader, hidden: dict[Key, str], policy: Policy, exposed: 
         # without the linear program: what it might still allow to print is not worth its time
         if all(exchangeable(bolder, k, need) for k in threatened):
             reader, hidden = bolder, {k: why for k, why in hidden.items() if k != key}
+    _settle(reader, [k for k in exposed if not exchangeable(reader, k, need)])
     return hidden
 
 
 def _settle(reader: Reader, keys: Iterable[Key]) -> None:
+    # the last look: what no exchange proves wide enough must at least not be known to the person
     for key in keys:
         low, high = reader.range(key)
         if high - low < 1 - ROUNDING_SLACK:

@@ -137,9 +137,7 @@ def _hide_small_lines(ledger: Ledger, block: Key, policy: Policy) -> None:
     bases = {(k[5], k[-1]) for k, c in cells.items() if k[4] == "base" and policy.small(c.count, zero=True)}
     lines = {k[4:7] for k, c in cells.items() if k[4] == "level" and k[-1] == OVERALL and policy.small(c.count, zero=True)}
     for key in cells:
-        if key[-1] in groups:
-            ledger.whole[key] = f"group n {policy.words}"
-        elif key[4] == "level" and (key[5], key[-1]) in bases:
+        if key[-1] in groups or (key[4] == "level" and (key[5], key[-1]) in bases):
             ledger.whole[key] = f"group n {policy.words}"
         elif key[4:7] in lines:
             ledger.whole[key] = f"category n {policy.words}"

@@ -283,6 +283,14 @@ def test_two_models_on_nearly_the_same_people_do_not_show_the_few_between_them(n
         assert a[1] - b[0] - max(a[0] - b[1], 0) >= 2
 
 
+def test_ones_in_every_group_are_not_given_back() -> None:
+    """Found at random: a second number was printed again although a cell between narrow bounds depended on it."""
+    counts, missing = np.array([[1, 107, 1], [230, 3, 326], [6, 203, 1]]), np.array([3, 1, 3])
+    truth = Estimates.from_rows(table_rows(counts, missing, np.array([112, 184, 27])))
+    low, high = attack_table(disclose(truth, "acro"), truth).range(("m", "smoking", "g1"))
+    assert high - low >= ONE_PERSON
+
+
 def test_the_attacker_of_these_tests_can_win() -> None:
     """Primary suppression alone is broken by subtraction: the tests above would fail without secondary suppression."""
     counts, missing, events = np.array([[3, 60], [100, 180], [40, 402]]), np.array([0, 0]), np.array([30, 40])

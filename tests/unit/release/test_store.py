@@ -298,10 +298,8 @@ class TestManifest:
             manifest(fact=fact)
 
     def test_the_code_version_follows_the_sources(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        import cobalamin
-
-        (tmp_path / "x.py").write_bytes(b"a = 1\r\n")
-        monkeypatch.setattr(cobalamin, "__file__", str(tmp_path / "__init__.py"))
+        (tmp_path / "release").mkdir()
+        monkeypatch.setattr(manifests, "__file__", str(tmp_path / "release" / "manifest.py"))
         seen = []
         for source in (b"a = 1\r\n", b"a = 1\n", b"a = 2\n"):
             (tmp_path / "x.py").write_bytes(source)
