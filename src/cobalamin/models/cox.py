@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import warnings as python_warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError, DesignError, FitWarning
-from cobalamin.core.followup import FollowUp, follow_up
-from cobalamin.models.covariance import cluster_codes, expand_matrix, expand_vector, influence, sandwich
+from cobalamin.core.errors import FitWarning
+from cobalamin.models.covariance import expand_matrix, expand_vector, influence, sandwich
 from cobalamin.models.cox_residuals import score_residuals
+from cobalamin.models.cox_rows import CoxColumns, CoxRows, check_arguments, listed, read_rows
 from cobalamin.models.cox_solution import Solved, solve
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.matrix import Matrix, build_matrix
 from cobalamin.models.partial_likelihood import Ties, partial_likelihood
+from cobalamin.models.penalty import Penalty
 from cobalamin.models.risk_sets import risk_sets
-from cobalamin.models.rows import Missing, require_columns
-from cobalamin.models.survey import Survey, SurveyDesign, read_design, read_weights, survey_covariance
+from cobalamin.models.rows import Missing
+from cobalamin.models.survey import Survey, SurveyDesign, read_design, survey_covariance
 from cobalamin.models.tabulate import count_levels
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 COX = Family("cox", "Cox proportional hazards", "hazard ratio")
 
@@ -40,8 +39,10 @@ def cox(
     strata: str | Sequence[str] | None = None,
     cluster: str | None = None,
     weights: str | None = None,
+    offset: str | None = None,
     survey: Survey | None = None,
     ties: Ties = "efron",
+    penalty: Penalty | None = None,
     robust: bool | None = None,
     missing: Missing = "drop",
 ) -> Fit:
@@ -63,10 +64,14 @@ def cox(
         Column that groups dependent rows; the variance is then robust, clusters being independent.
     weights : str, optional
         Column of case weights: a row of weight 2 counts as two equal rows, in the estimate and in the model variance.
+    offset : str, optional
+        Column added to the linear predictor, with coefficient 1 (a known log hazard ratio).
     survey : Survey, optional
         Design of a complex sample: weighted estimate, Taylor-linearized variance.
     ties : {"efron", "breslow"}
         Treatment of tied events.
+    penalty : "firth" or Ridge, optional
+        Firth's penalty for few events or infinite coefficients, or a ridge penalty; see `cobalamin.models.penalty`.
     robust : bool, optional
         Whether the variance is the sandwich. By default it is with ``cluster``, and with weights that are not whole numbers
         (they cannot be numbers of people), as in R.
@@ -115,109 +120,23 @@ def cox(
     >>> cox("x", data, exit="time", event="dead").coefficients.round(6).tolist()
     [1.676857]
     """
-    columns = _Columns(exit, event, entry, _listed(strata), cluster, weights)
-    _check_arguments(columns, survey, data, ties)
+    columns = CoxColumns(exit, event, entry, listed(strata), cluster, weights, offset)
+    check_arguments(columns, survey, data, ties)
     design = None if survey is None else read_design(survey, data)
     matrix = build_matrix(formula, data, extra=columns.extra, inside=None if design is None else design.inside, missing=missing)
-    model = _read(data, matrix, columns, design)
+    model = read_rows(data, matrix, columns, design)
     likelihood = partial_likelihood(matrix.X, risk_sets(model.follow, model.stratum, model.used), model.weights, ties)
-    solved = solve(likelihood, matrix.names)
+    if model.offset is not None:
+        likelihood = likelihood.with_offset(model.offset - model.offset_center)
+    solved = solve(likelihood, matrix.names, penalty)
     kind = _variance_kind(model, design, robust)
     variance = _variance(kind, solved, model, design, matrix)
-    call = _call(formula, {**columns.arguments, "survey": survey, "ties": None if ties == "efron" else ties, "robust": robust})
+    options = {"survey": survey, "ties": None if ties == "efron" else ties, "penalty": penalty, "robust": robust}
+    call = _call(formula, {**columns.arguments, **options})
     return _fit(call, matrix, model, solved, kind, variance, design)
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """The column names of a call."""
-
-    exit: str
-    event: str
-    entry: str | None
-    strata: tuple[str, ...]
-    cluster: str | None
-    weights: str | None
-
-    @property
-    def extra(self) -> tuple[str, ...]:
-        """Columns whose missing rows are left out like those of covariates."""
-        return (*self.strata, *(name for name in (self.cluster, self.weights) if name is not None))
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        strata = self.strata[0] if len(self.strata) == 1 else list(self.strata) or None
-        named = {"exit": self.exit, "event": self.event, "entry": self.entry, "strata": strata}
-        return {**named, "cluster": self.cluster, "weights": self.weights}
-
-
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """The rows of a model: follow-up, strata, weights and clusters."""
-
-    follow: FollowUp
-    stratum: Ints | None
-    n_strata: int
-    weights: Floats | None
-    clusters: tuple[Ints, int] | None
-    cluster: npt.NDArray[Any] | None
-
-    @property
-    def used(self) -> npt.NDArray[np.bool_] | None:
-        return None if self.weights is None else self.weights > 0
-
-    @property
-    def whole_weights(self) -> bool:
-        return self.weights is None or bool((self.weights == np.rint(self.weights)).all())
-
-
-def _listed(strata: str | Sequence[str] | None) -> tuple[str, ...]:
-    return () if strata is None else (strata,) if isinstance(strata, str) else tuple(strata)
-
-
-def _check_arguments(columns: _Columns, survey: Survey | None, data: pd.DataFrame, ties: str) -> None:
-    if ties not in ("efron", "breslow"):
-        raise DataError(f"ties: got {ties!r}; expected 'efron' or 'breslow'.")
-    if survey is not None and not isinstance(survey, Survey):
-        raise DesignError(f"survey: expected Survey(weights=..., strata=..., psu=...); got {type(survey).__name__}.")
-    if survey is not None and (columns.weights is not None or columns.cluster is not None):
-        raise DesignError("survey= already has the weights and the clusters; leave out weights= and cluster=.")
-    if not isinstance(data, pd.DataFrame):
-        raise DataError(f"data: expected a pandas DataFrame; got {type(data).__name__}.")
-    require_columns(data, [name for name in (columns.exit, columns.event, columns.entry, *columns.extra) if name is not None])
-
-
-def _read(data: pd.DataFrame, matrix: Matrix, columns: _Columns, design: SurveyDesign | None) -> _Model:
-    rows = data if matrix.kept.all() else data.loc[matrix.kept]
-    names = (columns.entry or "entry", columns.exit, columns.event)
-    entry = None if columns.entry is None else rows[columns.entry]
-    follow = follow_up(exit=rows[columns.exit], event=rows[columns.event], entry=entry, names=names)
-    weights = None if columns.weights is None else read_weights(rows, columns.weights)
-    if design is not None:
-        weights = design.weights[matrix.kept]
-        weights = weights / weights.mean()
-    events = int(follow.event.sum()) if weights is None else int(follow.event[weights > 0].sum())
-    if events == 0:
-        raise DataError(f"{columns.event}: no events in the {len(rows)} rows used; a hazard ratio cannot be estimated.")
-    stratum, n_strata = _strata(rows, columns.strata)
-    cluster = None if columns.cluster is None else rows[columns.cluster].to_numpy()
-    clusters = None if cluster is None else cluster_codes(cluster)
-    return _Model(follow, stratum, n_strata, weights, clusters, cluster)
-
-
-def _strata(rows: pd.DataFrame, names: tuple[str, ...]) -> tuple[Ints | None, int]:
-    """Number the combinations of the strata columns, in order of their values."""
-    codes: Ints | None = None
-    count = 1
-    for name in names:
-        own, labels = pd.factorize(rows[name], sort=True)
-        joint = own if codes is None else codes * len(labels) + own
-        distinct, inverse = np.unique(joint, return_inverse=True)
-        codes, count = inverse.astype(np.int64), len(distinct)
-    return codes, count
-
-
-def _variance_kind(model: _Model, design: SurveyDesign | None, robust: bool | None) -> str:
+def _variance_kind(model: CoxRows, design: SurveyDesign | None, robust: bool | None) -> str:
     if design is not None:
         return "survey"
     if robust is False or (robust is None and model.clusters is None and model.whole_weights):
@@ -225,7 +144,7 @@ def _variance_kind(model: _Model, design: SurveyDesign | None, robust: bool | No
     return "robust" if model.clusters is None else "cluster"
 
 
-def _variance(kind: str, solved: Solved, model: _Model, design: SurveyDesign | None, matrix: Matrix) -> Floats:
+def _variance(kind: str, solved: Solved, model: CoxRows, design: SurveyDesign | None, matrix: Matrix) -> Floats:
     if kind == "model":
         return solved.covariance
     scores = score_residuals(solved.likelihood, solved.b)
@@ -238,7 +157,7 @@ def _variance(kind: str, solved: Solved, model: _Model, design: SurveyDesign | N
     return robust
 
 
-def _fit(call: str, matrix: Matrix, model: _Model, solved: Solved, kind: str, variance: Floats, design: SurveyDesign | None) -> Fit:
+def _fit(call: str, matrix: Matrix, model: CoxRows, solved: Solved, kind: str, variance: Floats, design: SurveyDesign | None) -> Fit:
     follow, keep = model.follow, solved.keep
     start = np.where(np.isfinite(follow.entry), follow.entry, 0.0)
     notes = (*matrix.notes, *solved.warnings)
@@ -274,11 +193,16 @@ def _fit(call: str, matrix: Matrix, model: _Model, solved: Solved, kind: str, va
             "cluster": model.cluster,
             "solved": solved,
             "design": design,
+            "clusters": model.clusters,
+            "strata": model.strata,
+            "offset": model.offset,
+            "offset_center": model.offset_center,
+            "offset_name": model.offset_name,
         },
     )
 
 
-def _facts(model: _Model, solved: Solved, design: SurveyDesign | None, matrix: Matrix) -> Mapping[str, float]:
+def _facts(model: CoxRows, solved: Solved, design: SurveyDesign | None, matrix: Matrix) -> Mapping[str, float]:
     facts = {"likelihood_ratio": 2 * (solved.loglik - solved.loglik_null)}
     if model.stratum is not None:
         facts["n_strata"] = float(model.n_strata)
@@ -286,7 +210,7 @@ def _facts(model: _Model, solved: Solved, design: SurveyDesign | None, matrix: M
         facts["n_clusters"] = float(model.clusters[1])
     if design is not None:
         facts |= {"n_psu": float(design.n_psu), "design_df": float(design.degrees_of_freedom(matrix.kept))}
-    return facts
+    return {**facts, **solved.facts}
 
 
 def _call(formula: str, arguments: Mapping[str, Any]) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cobalamin.models.newton import Solution, covariance_of, find_aliases, infinite_terms, maximise
+from cobalamin.core.errors import DataError
+from cobalamin.models.newton import Evaluate, Solution, covariance_of, find_aliases, infinite_terms, maximise
 from cobalamin.models.partial_likelihood import Evaluation, PartialLikelihood
+from cobalamin.models.penalty import Penalty, Ridge, climb, ridge_weights, with_firth, with_ridge
 from cobalamin.models.profile import finite_limit
 
 Floats = npt.NDArray[np.float64]
@@ -51,6 +53,12 @@ class Solved:
         By column name.
     limits : mapping of str to (low, high)
         95% profile limits of infinite coefficients.
+    objective : callable
+        What was maximised: coefficients of the standardised covariates -> `Evaluation` (with the penalty, if there is one).
+    penalty : Penalty or None
+        The penalty.
+    facts : mapping of str to float
+        Numbers about the penalty.
     """
 
     likelihood: PartialLikelihood
@@ -68,9 +76,12 @@ class Solved:
     urgent: tuple[str, ...]
     term_warnings: Mapping[str, str]
     limits: Mapping[str, tuple[float, float]]
+    objective: Evaluate
+    penalty: Penalty | None
+    facts: Mapping[str, float]
 
 
-def solve(likelihood: PartialLikelihood, names: Sequence[str]) -> Solved:
+def solve(likelihood: PartialLikelihood, names: Sequence[str], penalty: Penalty | None = None) -> Solved:
     """Maximise a partial likelihood, leaving out aliased columns.
 
     Parameters
@@ -79,6 +90,8 @@ def solve(likelihood: PartialLikelihood, names: Sequence[str]) -> Solved:
         Of all p columns.
     names : sequence of str, length p
         Their names.
+    penalty : "firth" or Ridge, optional
+        What is added to the log-likelihood.
 
     Returns
     -------
@@ -88,6 +101,7 @@ def solve(likelihood: PartialLikelihood, names: Sequence[str]) -> Solved:
     Notes
     -----
     A column that is a linear combination of earlier ones within risk sets is an alias: it gets no coefficient, as in R.
+    The log-likelihoods are without the penalty of a ridge, and with that of Firth (at zero too), as R's packages give them.
     """
     null = likelihood.evaluate(np.zeros(likelihood.p))
     keep, combination = find_aliases(null.information, float(likelihood.w_dead.sum()))
@@ -95,10 +109,14 @@ def solve(likelihood: PartialLikelihood, names: Sequence[str]) -> Solved:
     if not keep.all():
         likelihood = likelihood.without(~keep)
         null = Evaluation(null.loglik, null.score[keep], null.information[np.ix_(keep, keep)])
-    solution = maximise(likelihood.evaluate, np.zeros(likelihood.p), null)
-    infinite = infinite_terms(solution, likelihood.z_range) if solution.converged else np.zeros(likelihood.p, dtype=bool)
+    objective = _objective(likelihood, [name for name, kept in zip(names, keep, strict=True) if kept], penalty)
+    solution, null = _climb(objective, likelihood, null, penalty)
+    infinite = np.zeros(likelihood.p, dtype=bool)
+    if solution.converged and penalty is None:
+        infinite = infinite_terms(solution, likelihood.z_range)
     kept_names = [name for name, kept in zip(names, keep, strict=True) if kept]
     covariance = covariance_of(solution.value.information) / np.outer(likelihood.scale, likelihood.scale)
+    loglik, facts = _penalty_facts(likelihood, solution, penalty)
     limits = _limits(likelihood, solution, infinite, kept_names)
     infinite_texts = {kept_names[j]: _infinite_text(kept_names[j], solution.b[j]) for j in map(int, np.flatnonzero(infinite))}
     urgent = (*alias_texts.values(), *infinite_texts.values(), *_convergence_text(solution))
@@ -110,7 +128,7 @@ def solve(likelihood: PartialLikelihood, names: Sequence[str]) -> Solved:
         coefficients=np.where(infinite, np.copysign(np.inf, solution.b), solution.b / likelihood.scale),
         full_covariance=covariance,
         covariance=_blank(covariance, infinite),
-        loglik=solution.value.loglik,
+        loglik=loglik,
         loglik_null=null.loglik,
         iterations=solution.iterations,
         converged=solution.converged,
@@ -118,7 +136,38 @@ def solve(likelihood: PartialLikelihood, names: Sequence[str]) -> Solved:
         urgent=urgent,
         term_warnings={**alias_texts, **infinite_texts},
         limits=limits,
+        objective=objective,
+        penalty=penalty,
+        facts=facts,
     )
+
+
+def _objective(likelihood: PartialLikelihood, names: Sequence[str], penalty: Penalty | None) -> Evaluate:
+    if penalty is None:
+        return likelihood.evaluate
+    if isinstance(penalty, Ridge):
+        return with_ridge(likelihood.evaluate, ridge_weights(penalty, likelihood, names))
+    if penalty == "firth":
+        return with_firth(likelihood.evaluate)
+    raise DataError(f"penalty: got {penalty!r}; expected 'firth' or Ridge(theta).")
+
+
+def _climb(objective: Evaluate, likelihood: PartialLikelihood, null: Evaluation, penalty: Penalty | None) -> tuple[Solution, Evaluation]:
+    """Maximise; also return the value at zero that the log-likelihood is compared with."""
+    start = np.zeros(likelihood.p)
+    if penalty != "firth":
+        return maximise(objective, start, null if penalty is None else objective(start)), null
+    b, value, steps, converged = climb(objective, start)
+    return Solution(b, value, np.zeros(likelihood.p), steps, converged), objective(start)
+
+
+def _penalty_facts(likelihood: PartialLikelihood, solution: Solution, penalty: Penalty | None) -> tuple[float, dict[str, float]]:
+    """Return the log-likelihood to report, and the degrees of freedom that a ridge leaves."""
+    if not isinstance(penalty, Ridge):
+        return solution.value.loglik, {}
+    plain = likelihood.evaluate(solution.b)
+    freedom = float(np.trace(plain.information @ covariance_of(solution.value.information)))
+    return plain.loglik, {"effective_df": freedom, "aic": -2 * plain.loglik + 2 * freedom}
 
 
 def _blank(covariance: Floats, infinite: Bools) -> Floats:

@@ -33,7 +33,7 @@ def term_columns(fit: Fit) -> dict[str, Ints]:
     --------
     >>> import pandas as pd
     >>> from cobalamin.models.cox import cox
-    >>> people = pd.DataFrame({"t": [4, 2, 3, 1, 6, 5], "d": [1, 1, 0, 1, 1, 1], "x": [1.0, 2, 3, 2, 2, 1], "g": list("abcacb")})
+    >>> people = pd.DataFrame({"t": range(12), "x": [1, 3, 2, 2] * 3, "g": list("abcacb") * 2, "d": 1})
     >>> {term: where.tolist() for term, where in term_columns(cox("x + g", people, exit="t", event="d")).items()}
     {'x': [0], 'g': [1, 2]}
     """
