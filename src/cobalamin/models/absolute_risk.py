@@ -112,7 +112,7 @@ def absolute_risk(
     Raises
     ------
     DataError
-        Fits that are not Cox or Fine-Gray, have strata, an offset or a survey design, have infinite coefficients, or come from different tables.
+        Fits that are not Cox or Fine-Gray, have strata, an offset, a survey design or infinite coefficients, or are of different tables.
     ColumnNotFoundError, MissingValuesError
         ``newdata`` lacks a column or a value, or a time is missing.
 
