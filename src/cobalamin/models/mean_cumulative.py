@@ -164,7 +164,8 @@ def mean_cumulative(
     ``sum over persons of (sum over u <= t of (d_i(u) - at risk_i(u) d(u) / n(u)) / n(u))^2``, right however the events of
     a person depend on each other, and equal to R's ``survfit(Surv(entry, exit, event) ~ 1, id=, robust=TRUE)$cumhaz``.
     With deaths ``M(t) = sum of S(u-) d(u) / n(u)``, S being the Kaplan-Meier estimate of being alive, and the variance is the
-    infinitesimal jackknife over persons. A death at the time of an event comes after it. Limits: log ``M exp(-+ z s / M)``; plain ``M -+ z s``.
+    infinitesimal jackknife over persons. A death at the time of an event comes after it.
+    Limits: log ``M exp(-+ z s / M)``; plain ``M -+ z s``.
 
     References
     ----------
@@ -234,9 +235,10 @@ def _persons_only(sets: RiskSets, follow: FollowUp, leaves: Bools) -> RiskSets:
 def _estimate(sets: RiskSets, follow: FollowUp, death: Ints, person: Ints) -> tuple[Floats, Floats]:
     """Return the mean number of events and its variance at each exit time.
 
-    With S the probability of being alive, ``A = sum S(u-) d / n^2``, ``G = sum q / (n (n - q))`` over deaths q, ``B = sum M(u) q / (n (n - q))``
-    and ``C = M G - A - B``, a row under observation since e has the influence ``C(t) - G(e) M(t) + A(e) + B(e)``; once it has ended, a constant
-    plus a multiple of M(t). So squares of sums over the rows of a person need only running sums of products.
+    With S the probability of being alive, ``A = sum S(u-) d / n^2``, ``G = sum q / (n (n - q))`` over deaths q,
+    ``B = sum M(u) q / (n (n - q))`` and ``C = M G - A - B``, a row under observation since e has the influence
+    ``C(t) - G(e) M(t) + A(e) + B(e)``; once it has ended, a constant plus a multiple of M(t). So the squares of sums over
+    the rows of a person need only running sums of products.
     """
     m = len(sets.time)
     left = np.searchsorted(sets.time, follow.exit)
