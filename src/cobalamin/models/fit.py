@@ -32,12 +32,15 @@ class Family:
         What exp(coefficient), or the coefficient where ``ratio`` is False, is called (``"hazard ratio"``).
     ratio : bool
         Whether the measure is exp(coefficient).
+    ancillary : tuple of str
+        Parameters that are no effects of covariates (``log(scale)``, spline coefficients); `Fit.estimates` leaves them out.
     """
 
     name: str
     title: str
     measure: str
     ratio: bool = True
+    ancillary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,8 +196,9 @@ class Fit:
         """
         matrix: Matrix = self.parts["matrix"]
         x = matrix.apply(data)
-        finite = np.where(np.isfinite(self.coefficients), self.coefficients, 0.0)
-        return np.asarray(x @ finite + _infinite_part(x, self.coefficients))
+        # parameters after the columns of the matrix (scale, spline of time) are no part of it
+        b = self.coefficients[: x.shape[1]]
+        return np.asarray(x @ np.where(np.isfinite(b), b, 0.0) + _infinite_part(x, b))
 
     def estimates(self, *, analysis: str, model: str, outcome: str, terms: Sequence[str] | None = None, level: float = 0.95) -> Estimates:
         """Return the coefficients and the facts of the model as rows of the one results table.

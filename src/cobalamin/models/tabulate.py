@@ -117,7 +117,7 @@ def _level_sums(matrix: Matrix, events: Floats | None, person_time: Floats | Non
 
 def _chosen(fit: Fit, terms: Sequence[str] | None) -> list[int]:
     if terms is None:
-        return [j for j, column in enumerate(fit.columns) if column.name != "Intercept"]
+        return [j for j, column in enumerate(fit.columns) if column.name not in ("Intercept", *fit.family.ancillary)]
     known = {column.variable for column in fit.columns} | set(fit.names)
     for term in terms:
         if term not in known:
