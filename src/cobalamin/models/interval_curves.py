@@ -10,10 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cobalamin.core.followup import FollowUp
 from cobalamin.models.curve_set import AT_COLUMNS, Curves
+from cobalamin.models.interval_data import IntervalData
+from cobalamin.models.kaplan_meier import RiskSets, risk_sets
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+FRAME = ["group", "state", "time", "left", "right", "mass", "estimate", "std_error", "conf_low", "conf_high", "n_at_risk", "n_event"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,3 +105,42 @@ class IntervalCurves(Curves):
 
     def __repr__(self) -> str:
         return f"Interval{super().__repr__()}"
+
+
+def known_free(times: IntervalData, weight: Floats) -> RiskSets:
+    """Count persons by the last time they are known to be free of the event.
+
+    Parameters
+    ----------
+    times : IntervalData
+        n rows.
+    weight : ndarray, shape (n,)
+        Whole case weights.
+
+    Returns
+    -------
+    RiskSets
+        Its ``count(t)`` are those under observation and known to be free of the event just before t.
+    """
+    origin = min(0.0, float(times.upper.min()))
+    last = np.where(np.isneginf(times.lower), origin, times.lower)
+    return risk_sets(FollowUp(times.entry, last, times.happened.astype(np.int64)), weight)
+
+
+def known_ends(times: IntervalData, weight: Floats) -> Floats:
+    """Return the times by which events are known to have happened.
+
+    Parameters
+    ----------
+    times : IntervalData
+        n rows.
+    weight : ndarray, shape (n,)
+        Whole case weights.
+
+    Returns
+    -------
+    ndarray, shape (events,)
+        Rising; a row of weight 2 twice.
+    """
+    happened = times.happened
+    return np.sort(np.repeat(times.upper[happened], weight[happened].astype(np.int64)))

@@ -34,6 +34,9 @@ class HazardProblem:
         Innermost intervals that nobody is known to survive: the hazard there is infinite and the survival curve ends at 0.
     exact_mass : ndarray of bool, shape (m,)
         Innermost intervals with rows of ``points``: their hazard is never 0.
+    wanted, survived : ndarray of bool, shape (m,)
+        Innermost intervals that rows of ``within`` span, and that somebody is known to survive. Sums over nobody are exactly 0 there,
+        where running sums leave rounding errors.
     """
 
     sets: IntervalSets
@@ -43,6 +46,8 @@ class HazardProblem:
     stop: Ints
     endless: Bools
     exact_mass: Bools
+    wanted: Bools
+    survived: Bools
 
     def cumulate(self, mass: Floats) -> Floats:
         """Return the cumulative hazard before each innermost interval and after the last, shape (m + 1,)."""
@@ -50,7 +55,12 @@ class HazardProblem:
 
     def at_risk(self, risk: Floats) -> Floats:
         """Return the summed relative risks of those known to survive each innermost interval, shape (m,)."""
-        return self.sets.add(self.sets.entry, self.stop, self.weights * risk)
+        return np.where(self.survived, self.sets.add(self.sets.entry, self.stop, self.weights * risk), 0.0)
+
+    def over_within(self, amount: Floats) -> Floats:
+        """Sum amounts of the rows of ``within`` over the innermost intervals they span, shape (m,)."""
+        rows = self.within
+        return np.where(self.wanted, self.sets.add(self.sets.first[rows], self.sets.last[rows], amount), 0.0)
 
     def exposure(self, cumulative: Floats) -> tuple[Floats, Floats]:
         """Return the hazard each row survived, shape (n,), and the hazard within the interval of each row of ``within``."""
@@ -79,14 +89,21 @@ def hazard_problem(sets: IntervalSets, weights: Floats, *, density: bool) -> Haz
     """
     point = sets.exact & density
     stop = np.where(point, sets.last, sets.first)
-    size = np.ones(len(weights))
     interval = (sets.last > sets.first) & ~point
-    wanted = sets.add(sets.first[interval], sets.last[interval], size[interval]) > 0.5
-    endless = (sets.add(sets.entry, stop, size) < 0.5) & wanted
+    survived = _count(sets, sets.entry, stop) > 0
+    endless = ~survived & (_count(sets, sets.first[interval], sets.last[interval]) > 0)
     before = np.append(0, np.cumsum(endless))
     certain = before[sets.last] > before[sets.first]
-    exact_mass = np.bincount(sets.first[point], minlength=len(sets)) > 0
-    return HazardProblem(sets, weights, np.flatnonzero(interval & ~certain), np.flatnonzero(point), stop, endless, exact_mass)
+    within, points = np.flatnonzero(interval & ~certain), np.flatnonzero(point)
+    wanted = _count(sets, sets.first[within], sets.last[within]) > 0
+    exact_mass = np.bincount(sets.first[points], minlength=len(sets)) > 0
+    return HazardProblem(sets, weights, within, points, stop, endless, exact_mass, wanted, survived)
+
+
+def _count(sets: IntervalSets, start: Ints, stop: Ints) -> Ints:
+    size = len(sets) + 1
+    change = np.bincount(start, minlength=size) - np.bincount(stop, minlength=size)
+    return np.asarray(np.cumsum(change)[:-1], dtype=np.int64)
 
 
 def log_likelihood(problem: HazardProblem, mass: Floats, risk: Floats) -> float:
@@ -166,14 +183,14 @@ def slopes(problem: HazardProblem, mass: Floats, risk: Floats, cost: Floats) -> 
     u = np.minimum(inside * own, 700.0)
     growth = np.expm1(u)
     pull = weight * own / growth
-    gain = sets.add(sets.first[rows], sets.last[rows], pull)
+    gain = problem.over_within(pull)
     point_bend = np.zeros(len(sets))
     if len(problem.points):
         count = np.bincount(sets.first[problem.points], problem.weights[problem.points], minlength=len(sets))
         held = np.where(problem.exact_mass, mass, 1.0)
         gain = gain + count / held
         point_bend = count / held**2
-    return Slopes(gain, cost, pull * own * (growth + 1) / growth, point_bend)
+    return Slopes(gain, cost, -pull * own / np.expm1(-u), point_bend)
 
 
 def survival_of(problem: HazardProblem, mass: Floats) -> Floats:

@@ -144,7 +144,7 @@ def _em(problem: HazardProblem, mass: Floats, risk: Floats, found: Slopes) -> tu
     """Take a step of the EM algorithm: expected events over those at risk."""
     events = mass * found.gain
     # those in whose interval the event came are at risk in it too: they add what is neither gain nor known survival
-    at_risk = found.cost + problem.sets.add(*_within(problem), (problem.weights * risk)[problem.within])
+    at_risk = found.cost + problem.over_within((problem.weights * risk)[problem.within])
     new = np.divide(mass * (found.gain + at_risk - found.cost), at_risk, out=events, where=at_risk > 0)
     return new, log_likelihood(problem, new, risk)
 
@@ -202,7 +202,35 @@ def _bend(problem: HazardProblem, found: Slopes, direction: Floats) -> Floats:
     """Multiply minus the second derivative by a direction."""
     cumulative = problem.cumulate(direction)
     first, last = _within(problem)
-    return problem.sets.add(first, last, found.bend * (cumulative[last] - cumulative[first])) + found.point_bend * direction
+    return problem.over_within(found.bend * (cumulative[last] - cumulative[first])) + found.point_bend * direction
+
+
+def separate_masses(problem: HazardProblem, mass: Floats) -> Ints:
+    """Return the innermost intervals with mass, one of each lot that the same rows span.
+
+    Parameters
+    ----------
+    problem : HazardProblem
+        The data.
+    mass : ndarray, shape (m,)
+        Hazard masses.
+
+    Returns
+    -------
+    ndarray of int
+        Innermost intervals on which the second derivative is not singular.
+
+    Notes
+    -----
+    Two innermost intervals that the same rows span share their mass in any way where they cost the same: only at coefficients of 0, when
+    as many people enter as leave between them.
+    """
+    used = np.flatnonzero(mass > 0)
+    first, last = (np.searchsorted(used, part) for part in _within(problem))
+    parted = problem.exact_mass[used] | np.append(True, problem.exact_mass[used][:-1])[: len(used)]
+    parted[first[first < len(used)]] = True
+    parted[last[last < len(used)]] = True
+    return np.asarray(used[parted], dtype=np.int64)
 
 
 def solve_bend(problem: HazardProblem, found: Slopes, used: Ints, push: Floats) -> Floats:

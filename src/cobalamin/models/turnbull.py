@@ -11,22 +11,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import DataError, FitWarning, list_names
-from cobalamin.core.followup import FollowUp
 from cobalamin.models.curves import CONFIDENCE
 from cobalamin.models.grouping import case_weights, group_by, known_rows, require_rows, whole
-from cobalamin.models.interval_curves import IntervalCurves
+from cobalamin.models.interval_curves import FRAME, IntervalCurves, known_ends, known_free
 from cobalamin.models.interval_data import IntervalData, marked_missing, read_intervals
 from cobalamin.models.interval_hazard import HazardProblem, hazard_problem, survival_of
 from cobalamin.models.interval_npmle import HazardEstimate, maximise_hazard
 from cobalamin.models.interval_sets import interval_sets
-from cobalamin.models.kaplan_meier import RiskSets, confidence_limits, risk_sets
+from cobalamin.models.kaplan_meier import RiskSets, confidence_limits
 from cobalamin.models.turnbull_variance import NO_ERROR, bootstrap_limits, log_variance
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-
-FRAME = ["group", "state", "time", "left", "right", "mass", "estimate", "std_error", "conf_low", "conf_high", "n_at_risk", "n_event"]
 
 
 def interval_survival(
@@ -192,21 +188,12 @@ def _one_curve(
         error = survival * np.sqrt(variance)
     else:
         kind, (error, low, high) = "bootstrap", bootstrap_limits(times, weight, middle, rng, replicates, level)
-    sets = _known_free(times, weight)
+    sets = known_free(times, weight)
     drop = np.append(1.0, survival[:-1]) - survival
     values = {"time": middle, "left": problem.sets.left, "right": problem.sets.right, "mass": drop, "estimate": survival}
     counts = {"n_at_risk": sets.count(problem.sets.right)[1], "n_event": _expected_events(problem, survival, drop)}
     frame = pd.DataFrame({**values, "std_error": error, "conf_low": low, "conf_high": high, **counts})
-    happened = times.happened
-    ends = np.sort(np.repeat(times.upper[happened], weight[happened].astype(np.int64)))
-    return _Curve(frame.loc[drop > 0], sets, ends, estimate, kind, _ends_early(problem, times))
-
-
-def _known_free(times: IntervalData, weight: Floats) -> RiskSets:
-    """Count persons by the last time they are known to be free of the event."""
-    origin = min(0.0, float(times.upper.min()))
-    last = np.where(np.isneginf(times.lower), origin, times.lower)
-    return risk_sets(FollowUp(times.entry, last, times.happened.astype(np.int64)), weight)
+    return _Curve(frame.loc[drop > 0], sets, known_ends(times, weight), estimate, kind, _ends_early(problem, times))
 
 
 def _expected_events(problem: HazardProblem, survival: Floats, drop: Floats) -> Floats:
