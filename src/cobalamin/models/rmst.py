@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import DataError, did_you_mean, list_names
-from cobalamin.core.followup import FollowUp, follow_up
-from cobalamin.models.grouping import case_weights, group_by, known_rows, require_rows, whole
+from cobalamin.core.followup import FollowUp
+from cobalamin.models.curve_rows import read_curve_rows
 from cobalamin.models.kaplan_meier import risk_sets
 from cobalamin.models.restricted_area import restricted_area
 
@@ -206,46 +206,17 @@ def _means(
     tau: float,
     start: float | None,
 ) -> _Means:
-    (exit, event, entry), (weights, cluster) = columns, extras
-    require_rows(data, [*columns, *extras, *([by] if isinstance(by, str) else by or [])])
-    late = None if entry is None else data[entry]
-    follow = follow_up(exit=data[exit], event=data[event], entry=late, names=(entry or "entry", exit, event))
-    grouping, weight = group_by(data, by), case_weights(data, weights)
-    owner = np.arange(len(data), dtype=np.int64) if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
-    missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight), cluster or "cluster": owner < 0}
-    known = known_rows(missing, "the means")
-    keep = known & (weight > 0) & (follow.exit > (-np.inf if start is None else start))
-    if not keep.any():
-        raise DataError(
-            "No row with a known group and a positive weight is under observation" + ("." if start is None else " after start.")
-        )
-    begin = _begin(follow, start, tau)
-    model = _Rows(follow if start is None else FollowUp(np.maximum(follow.entry, start), follow.exit, follow.event), weight, owner)
-    rows = {label: np.flatnonzero(keep & (grouping.code == code)) for code, label in enumerate(grouping.labels)}
-    present = {label: part for label, part in rows.items() if len(part)}
-    return _areas(model, present, begin, tau, by_greenwood=cluster is None and whole(weight[known]))
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Follow-up, weight and cluster of every row."""
-
-    follow: FollowUp
-    weight: Floats
-    owner: Ints
-
-
-def _areas(model: _Rows, groups: Mapping[str, Ints], begin: float, tau: float, *, by_greenwood: bool) -> _Means:
-    """Integrate the curve of each group."""
+    rows = read_curve_rows(data, columns, by=by, weights=extras[0], cluster=extras[1], start=start, purpose="the means")
+    begin = _begin(rows.follow, start, tau)
     value, variance, effects = [], [], []
-    for label, rows in groups.items():
-        part = FollowUp(model.follow.entry[rows], model.follow.exit[rows], model.follow.event[rows])
-        area = restricted_area(risk_sets(part, model.weight[rows]), begin, tau, label)
+    for label in rows.groups:
+        follow, weight, owner = rows.part(label)
+        area = restricted_area(risk_sets(follow, weight), begin, tau, label)
         value.append(area.mean)
         variance.append(area.variance)
-        effects.append((model.owner[rows], model.weight[rows] * area.influence(part)))
-    covariance = np.diag(variance) if by_greenwood else _cluster_covariance(effects)
-    return _Means(tuple(groups), np.array(value), covariance, tau - begin)
+        effects.append((owner, weight * area.influence(follow)))
+    covariance = np.diag(variance) if rows.independent else _cluster_covariance(effects)
+    return _Means(tuple(rows.groups), np.array(value), covariance, tau - begin)
 
 
 def _begin(follow: FollowUp, start: float | None, tau: float) -> float:
