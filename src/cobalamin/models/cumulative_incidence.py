@@ -20,6 +20,7 @@ from cobalamin.models.risk_sets import merge_near_ties
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+ROUNDING = 1e-14
 VARIANCES = ("jackknife", "aalen", "delta")
 
 
@@ -178,6 +179,8 @@ def _variance(kind: str, incidence: Incidence, follow: FollowUp, weights: Floats
 
 def _frame(label: str, state: str, j: int, incidence: Incidence, variance: Floats, confidence: str, level: float) -> pd.DataFrame:
     sets, estimate = incidence.sets, incidence.estimate[j]
+    # a certain incidence (everybody had the event) has no variance but that of rounding
+    variance = np.where(variance < ROUNDING * estimate**2, 0.0, variance)
     relative = np.divide(variance, estimate**2, out=np.zeros(len(estimate)), where=estimate > 0)
     low, high = confidence_limits(estimate, relative, confidence, level)
     if confidence != "plain":
