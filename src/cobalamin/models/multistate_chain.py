@@ -7,13 +7,10 @@ first not used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from cobalamin.models.covariance import sum_by
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -182,7 +179,7 @@ def initial_distribution(chain: Chain, start: float) -> tuple[Floats, Floats]:
     -------
     shares : ndarray, shape (K,)
         Of those under observation just before the first transition after ``start``, as in R's ``survfit``; NaN for nobody.
-    influence : ndarray, shape (n_persons, K)
+    influence : ndarray, shape (K, n_persons)
         ``(in state_i - shares) / n0``.
     """
     at = int(chain.index(np.array([start]))[0])
@@ -190,109 +187,7 @@ def initial_distribution(chain: Chain, start: float) -> tuple[Floats, Floats]:
     here = (chain.entry < moment) & (moment <= chain.exit)
     n0, k = int(here.sum()), chain.n_states
     shares = np.bincount(chain.state[here], minlength=k) / n0 if n0 else np.full(k, np.nan)
-    influence = np.zeros((chain.n_persons, k))
+    influence = np.zeros((k, chain.n_persons))
     if n0 and shares.max() < 1:
-        influence[chain.person[here]] = (np.eye(k)[chain.state[here]] - shares) / n0
+        influence[:, chain.person[here]] = (np.eye(k)[:, chain.state[here]] - shares[:, None]) / n0
     return shares, influence
-
-
-def influences(chain: Chain, before: Floats, begin: int, ends: Sequence[int], start: Floats | None) -> Iterator[Floats]:
-    """Yield each person's influence on the state probabilities after the steps up to each of ``ends``.
-
-    Parameters
-    ----------
-    chain : Chain
-        Rows and steps.
-    before : ndarray, shape (m - begin + 1, K)
-        State probabilities from `path`.
-    begin : int
-        First step used.
-    ends : sequence of int
-        Rising; for each the number of steps at or before the time asked.
-    start : ndarray, shape (n_persons, K), or None
-        Influence on the initial distribution; None where that is fixed.
-
-    Yields
-    ------
-    ndarray, shape (n_persons, K)
-        The derivative of the probabilities by the weight of each person.
-
-    Notes
-    -----
-    A person's influence obeys ``U(t) = U(s) P(s, t) + sum over u in (s, t] of p_j(u-) / n_j(u) (dN_j(u) - at risk_j(u) dA_j(u)) P(u, t)``.
-    Between two times asked, the sums are taken backwards (once over all steps together), so that the cost is that of the steps plus,
-    per time asked, that of the persons.
-    """
-    now = np.zeros((chain.n_persons, chain.n_states)) if start is None else start
-    first = begin
-    for end in ends:
-        if end > first:
-            ahead, whole = _ahead(chain, first, end)
-            now = now @ whole + _contributions(chain, before[first - begin : end - begin], first, end, ahead)
-            first = end
-        yield now
-
-
-def stay(chain: Chain, before: Floats, begin: int, span: tuple[float, float], start: Floats | None) -> tuple[Floats, Floats]:
-    """Return the expected time in each state between two times, and each person's influence on it.
-
-    Parameters
-    ----------
-    chain : Chain
-        Rows and steps.
-    before : ndarray, shape (m - begin + 1, K)
-        State probabilities from `path`; ``begin`` is the first step after the beginning of the span.
-    begin : int
-        First step used.
-    span : (float, float)
-        From and until.
-    start : ndarray, shape (n_persons, K), or None
-        Influence on the initial distribution.
-
-    Returns
-    -------
-    expected : ndarray, shape (K,)
-        Integral of the state probabilities.
-    influence : ndarray, shape (n_persons, K)
-        Of each person.
-    """
-    end = int(chain.index(np.array([span[1]]))[0])
-    widths = np.diff(np.concatenate([[span[0]], chain.time[begin:end], [span[1]]]))
-    expected = widths @ before[: len(widths)]
-    ahead = np.empty((end - begin, chain.n_states, chain.n_states))
-    now = np.eye(chain.n_states) * widths[-1]
-    for u in range(end - begin - 1, -1, -1):
-        ahead[u] = now
-        now = np.eye(chain.n_states) * widths[u] + chain.step[begin + u] @ now
-    influence = _contributions(chain, before[: end - begin], begin, end, ahead)
-    return expected, influence if start is None else influence + start @ now
-
-
-def _ahead(chain: Chain, first: int, end: int) -> tuple[Floats, Floats]:
-    """Return P(u, t) for each step u of a block that ends at t, and P over the whole block."""
-    ahead = np.empty((end - first, chain.n_states, chain.n_states))
-    now = np.eye(chain.n_states)
-    for u in range(end - 1, first - 1, -1):
-        ahead[u - first] = now
-        now = chain.step[u] @ now
-    return ahead, now
-
-
-def _contributions(chain: Chain, before: Floats, first: int, end: int, ahead: Floats) -> Floats:
-    """Sum the influence that each person has through the steps first .. end - 1; ``ahead`` values each state after each step."""
-    k, size = chain.n_states, end - first
-    ratio = np.divide(before, chain.at_risk[first:end], out=np.zeros_like(before), where=chain.at_risk[first:end] > 0)
-    drift = ratio[:, :, None] * ((chain.step[first:end] - np.eye(k)) @ ahead)
-    total = np.concatenate([np.zeros((1, k, k)), np.cumsum(drift, axis=0)])
-    rows = np.flatnonzero((chain.came < end) & (chain.left > first))
-    through = (chain.came[rows] <= first) & (chain.left[rows] >= end)
-    out = np.zeros((chain.n_persons, k))
-    # nobody is in two states at once: a person has at most one row through the whole block
-    out[chain.person[rows[through]]] = -total[-1][chain.state[rows[through]]]
-    some = rows[~through]
-    low, high = np.maximum(chain.came[some] - first, 0), np.minimum(chain.left[some] - first, size)
-    moved = rows[(chain.target[rows] >= 0) & (chain.left[rows] <= end)]
-    where, old, new = chain.left[moved] - 1 - first, chain.state[moved], chain.target[moved]
-    jump = ratio[where, old][:, None] * (ahead[where, new] - ahead[where, old])
-    part = np.concatenate([total[low, chain.state[some]] - total[high, chain.state[some]], jump])
-    return out + sum_by(part, np.concatenate([chain.person[some], chain.person[moved]]), chain.n_persons)

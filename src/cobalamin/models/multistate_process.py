@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from cobalamin.models.multistate_chain import Chain, influences, path
+from cobalamin.models.multistate_chain import Chain, path
+from cobalamin.models.multistate_influence import influences
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -25,7 +27,7 @@ class Process:
         Time of the start.
     shares : ndarray, shape (K,)
         Distribution over the states at the start.
-    influence : ndarray, shape (n_persons, K), or None
+    influence : ndarray, shape (K, n_persons), or None
         Each person's influence on it; None where it is fixed or everybody starts in one state.
     begin : int
         First step after the start.
@@ -79,7 +81,7 @@ def squared_influence(chain: Chain, before: Floats, begin: int, ends: Ints, star
         First step used.
     ends : ndarray of int, shape (T,)
         Number of steps at or before each time asked, in any order.
-    start : ndarray, shape (n_persons, K), or None
+    start : ndarray, shape (K, n_persons), or None
         Influence on the initial distribution.
 
     Returns
@@ -88,5 +90,31 @@ def squared_influence(chain: Chain, before: Floats, begin: int, ends: Ints, star
         Sum over persons of the squared influence.
     """
     asked, where = np.unique(np.maximum(ends, begin), return_inverse=True)
-    found = [np.einsum("ik,ik->k", u, u) for u in influences(chain, before, begin, asked.tolist(), start)]
+    found = [np.einsum("ki,ki->k", u, u) for u in influences(chain, before, begin, asked.tolist(), start)]
     return np.vstack(found)[where]
+
+
+def count_transitions(chain: Chain) -> list[tuple[int, int, int, float]]:
+    """Count the transitions, and the ends of observation, of each state.
+
+    Parameters
+    ----------
+    chain : Chain
+        Rows of one group.
+
+    Returns
+    -------
+    list of (state, next state, number, person-time in the state)
+        The next state is -1 where observation in the state ended and no other row of the person continues it.
+    """
+    begins = pd.MultiIndex.from_arrays([chain.person, chain.entry])
+    rows = []
+    for j in range(chain.n_states):
+        mine = chain.state == j
+        if mine.any():
+            time = float((chain.exit[mine] - chain.entry[mine]).sum())
+            none = np.flatnonzero(mine & (chain.target < 0))
+            continued = pd.MultiIndex.from_arrays([chain.person[none], chain.exit[none]]).isin(begins)
+            moves = [(j, int(t), int(n), time) for t, n in enumerate(chain.count[:, j].sum(axis=0)) if n]
+            rows += [*moves, (j, -1, int((~continued).sum()), time)]
+    return rows

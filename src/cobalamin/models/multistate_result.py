@@ -14,8 +14,9 @@ from cobalamin.core.errors import DataError, MissingValuesError, did_you_mean, l
 from cobalamin.core.estimates import Estimates
 from cobalamin.models.curve_set import AT_COLUMNS, nice_times
 from cobalamin.models.kaplan_meier import confidence_limits
-from cobalamin.models.multistate_chain import Chain, path, product_between, stay
-from cobalamin.models.multistate_process import Process, squared_influence
+from cobalamin.models.multistate_chain import Chain, path, product_between
+from cobalamin.models.multistate_influence import stay
+from cobalamin.models.multistate_process import Process, count_transitions, squared_influence
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -25,7 +26,7 @@ MARKOV = (
 )
 # persons x times above which a whole curve has its standard errors at some times only
 _EVERY_TIME = 2e7
-_SOME_TIMES = 200
+_SOME_TIMES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,31 +72,19 @@ class MultiState:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """State probabilities as `at`, at the start, the transition times (a choice of 200 in large tables) and the last follow-up."""
+        """State probabilities as `at`, at the start, the transition times (a choice of 100 in large tables) and the last follow-up."""
         return pd.concat([self._group_at(label, self._times(label)) for label in self.groups], ignore_index=True)
 
     @property
     def transitions(self) -> pd.DataFrame:
         """Counts: ``group, from_state, to_state, n, person_time``; ``to_state`` is empty for stays that end without a transition."""
-        rows = []
-        for label, process in self.processes.items():
-            chain = process.chain
-            for j in np.flatnonzero(process.observed):
-                mine = chain.state == j
-                years = float((chain.exit[mine] - chain.entry[mine]).sum())
-                targets = np.bincount(chain.target[mine] + 1, minlength=len(self.states) + 1)
-                targets[0] = self._ended(chain, mine)
-                rows += [
-                    (label, self.states[j], ("", *self.states)[t], int(targets[t]), years) for t in np.r_[1 : len(targets), 0] if targets[t]
-                ]
+        names = ("", *self.states)
+        rows = [
+            (label, names[old + 1], names[new + 1], n, time)
+            for label, process in self.processes.items()
+            for old, new, n, time in count_transitions(process.chain)
+        ]
         return pd.DataFrame(rows, columns=["group", "from_state", "to_state", "n", "person_time"])
-
-    @staticmethod
-    def _ended(chain: Chain, mine: npt.NDArray[np.bool_]) -> int:
-        """Count the rows without a transition that no other row of the person continues."""
-        begins = pd.MultiIndex.from_arrays([chain.person, chain.entry])
-        ends = pd.MultiIndex.from_arrays([chain.person[mine], chain.exit[mine]])
-        return int(((chain.target[mine] < 0) & ~ends.isin(begins)).sum())
 
     def at(self, times: float | Sequence[float] | npt.NDArray[Any]) -> pd.DataFrame:
         """Return the state probabilities at given times.
@@ -237,7 +226,7 @@ class MultiState:
                     f"until: got {until:g}; expected a time from the start to the last follow-up of every group ({label} has it not)."
                 )
             expected, own = stay(process.chain, process.before, process.begin, (process.origin, float(until)), process.influence)
-            error = np.sqrt(np.einsum("ik,ik->k", own, own))
+            error = np.sqrt(np.einsum("ki,ki->k", own, own))
             width = ndtri(0.5 + self.level / 2) * error
             limits = {"conf_low": np.maximum(expected - width, 0.0), "conf_high": np.minimum(expected + width, until - process.origin)}
             columns = {"group": label, "state": self.states, "start": process.origin, "until": float(until)}
