@@ -109,9 +109,11 @@ class PredictedSurvival:
         base, own = self._baselines[stratum], np.flatnonzero(self._stratum == stratum)
         z, risk = self._z[own], np.exp(self.rows["linear_predictor"].to_numpy()[own])
         index = np.searchsorted(base.times, times, side="right")
-        hazard = np.outer(risk, base.hazard[index])
-        moved = z[:, :, None] * base.hazard[index] - base.mean[:, index]
-        with_coefficients = np.einsum("ijt,jk,ikt->it", moved, self._covariance, moved)
+        held, mean, turned = base.hazard[index], base.mean[:, index], z @ self._covariance
+        hazard = np.outer(risk, held)
+        # the variance of (z H - m)'b, multiplied out so that no array has three dimensions
+        with_coefficients = np.outer(np.einsum("ij,ij->i", turned, z), held**2) - 2 * (turned @ mean) * held
+        with_coefficients += np.einsum("jt,jk,kt->t", mean, self._covariance, mean)
         std_error = risk[:, None] * np.sqrt(base.variance[index] + np.maximum(with_coefficients, 0.0))
         values = _limits(hazard, std_error, self.confidence, self.level)
         unknown = np.broadcast_to(times > base.exit[-1], hazard.shape)
