@@ -14,7 +14,7 @@ from cobalamin.core.errors import DataError, MissingValuesError, did_you_mean, l
 from cobalamin.core.estimates import Estimates
 from cobalamin.models.curve_set import AT_COLUMNS, nice_times
 from cobalamin.models.kaplan_meier import confidence_limits
-from cobalamin.models.multistate_chain import Chain, path, product_between
+from cobalamin.models.multistate_chain import path, product_between
 from cobalamin.models.multistate_influence import stay
 from cobalamin.models.multistate_process import Process, count_transitions, squared_influence
 
