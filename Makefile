@@ -33,7 +33,7 @@ lint: setup  ## Style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-reference:  ## Rerun the R scripts and check that they give the stored numbers
+reference: setup  ## Rerun the R scripts and check that they give the stored numbers
 	$(BIN)/python tests/reference/rerun.py
 
 bench: setup  ## Timings beside the peers
