@@ -148,7 +148,7 @@ def _objective(likelihood: PartialLikelihood, names: Sequence[str], penalty: Pen
     if isinstance(penalty, Ridge):
         return with_ridge(likelihood.evaluate, ridge_weights(penalty, likelihood, names))
     if penalty == "firth":
-        return with_firth(likelihood.evaluate)
+        return with_firth(likelihood.evaluate, likelihood.scale)
     raise DataError(f"penalty: got {penalty!r}; expected 'firth' or Ridge(theta).")
 
 

@@ -110,13 +110,15 @@ def with_ridge(evaluate: Evaluate, weight: Floats) -> Evaluate:
     return penalised
 
 
-def with_firth(evaluate: Evaluate) -> Evaluate:
+def with_firth(evaluate: Evaluate, scale: Floats) -> Evaluate:
     """Add Firth's penalty, half the logarithm of the determinant of the information (Jeffreys' prior).
 
     Parameters
     ----------
     evaluate : callable
-        Coefficients -> `Evaluation`.
+        Coefficients of the standardised covariates -> `Evaluation`.
+    scale : ndarray, shape (p,)
+        Standard deviations of the covariates: the log-likelihood reported has the determinant in the units of the data.
 
     Returns
     -------
@@ -133,6 +135,7 @@ def with_firth(evaluate: Evaluate) -> Evaluate:
     Heinze G, Schemper M. A solution to the problem of monotone likelihood in Cox regression. Biometrics 2001;57:114-119.
     doi:10.1111/j.0006-341X.2001.00114.x
     """
+    units = float(np.log(scale).sum())
 
     def half_log_determinant(b: Floats) -> float:
         sign, value = np.linalg.slogdet(evaluate(b).information)
@@ -151,7 +154,7 @@ def with_firth(evaluate: Evaluate) -> Evaluate:
         if sign <= 0:
             return Evaluation(-np.inf, own.score, own.information)
         extra = np.array([slope(b, j) for j in range(len(b))])
-        return Evaluation(own.loglik + 0.5 * float(value), own.score + extra, own.information)
+        return Evaluation(own.loglik + 0.5 * float(value) + units, own.score + extra, own.information)
 
     return penalised
 
