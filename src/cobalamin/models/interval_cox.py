@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings as python_warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError, FitWarning, list_names
-from cobalamin.models.binomial import explained_by, independent_columns
+from cobalamin.core.errors import DataError, FitWarning
+from cobalamin.models.binomial import independent_columns
 from cobalamin.models.covariance import expand_matrix, expand_vector
-from cobalamin.models.cox_solution import EVENTS_PER_PARAMETER
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.grouping import case_weights, whole
 from cobalamin.models.interval_data import IntervalData, marked_missing, read_intervals
@@ -24,6 +23,7 @@ from cobalamin.models.interval_profile import ProfileLikelihood, profile_covaria
 from cobalamin.models.interval_sets import interval_sets
 from cobalamin.models.matrix import Matrix, build_matrix
 from cobalamin.models.newton import Solution, covariance_of, infinite_terms, maximise
+from cobalamin.models.parametric_notes import few_events_text, term_texts
 from cobalamin.models.profile import finite_limit
 from cobalamin.models.rows import Missing, require_columns
 from cobalamin.models.sweeps import column_facts
@@ -109,7 +109,7 @@ def interval_cox(
 
     Examples
     --------
-    >>> visits = pd.DataFrame({"free": [0, 0, 1, 1, 2, 0, 1, 2.0], "ill": [1, 2, 2, 3, None, 1, 2, 3], "x": [1, 0, 1, 0, 0, 1, 1, 0]})
+    >>> visits = pd.DataFrame({"free": [0, 0, 1, 1, 2, 0], "ill": [1, 2, 2, 3, None, 1], "x": [1, 0, 1, 0, 1, 0]})
     >>> interval_cox("x", visits, lower="free", upper="ill").names
     ('x',)
     """
@@ -241,7 +241,7 @@ def _fit(call: str, matrix: Matrix, times: IntervalData, weight: Floats, solved:
         converged=solution.converged,
         iterations=solution.iterations,
         counts=count_levels(matrix, events),
-        warnings=(*matrix.notes, *urgent, *_few_events(float(events @ (weight > 0)), len(b))),
+        warnings=(*matrix.notes, *urgent, *few_events_text(float(events @ (weight > 0)), len(b))),
         term_warnings=terms,
         limits={matrix.names[places[j]]: (low / solved.scale[j], high / solved.scale[j]) for j, (low, high) in solved.limits.items()},
         facts=_facts(times, solved),
@@ -259,32 +259,9 @@ def _facts(times: IntervalData, solved: IntervalSolved) -> dict[str, float]:
 
 
 def _texts(matrix: Matrix, solved: IntervalSolved) -> tuple[tuple[str, ...], dict[str, str]]:
-    terms: dict[str, str] = {}
-    x = matrix.X[solved.used]
-    for j in map(int, np.flatnonzero(~solved.keep)):
-        terms[matrix.names[j]] = f"{matrix.names[j]}: {_alias_reason(x, solved.keep, j, matrix.names)}; it has no coefficient of its own."
-    for place in np.flatnonzero(solved.infinite):
-        name = matrix.names[int(np.flatnonzero(solved.keep)[place])]
-        sign = "infinity" if solved.solution.b[place] > 0 else "minus infinity"
-        terms[name] = (
-            f"{name}: the likelihood rises as the coefficient goes to {sign}; it is reported as infinite."
-            " Merge sparse levels or leave the term out; the finite confidence limit is by profile likelihood."
-        )
+    terms = term_texts(matrix.names, matrix.X[solved.used], solved.keep, solved.infinite, solved.solution.b)
     lost = "no convergence: the estimates are not the maximum of the likelihood."
     return (*terms.values(), *(() if solved.solution.converged else (lost,))), terms
-
-
-def _alias_reason(x: Floats, keep: Bools, j: int, names: Sequence[str]) -> str:
-    if x[:, j].min() == x[:, j].max():
-        return "does not vary"
-    centred = x - x.mean(axis=0)
-    return f"is a linear combination of {list_names(names[k] for k in explained_by(centred, keep, j))}"
-
-
-def _few_events(events: float, parameters: int) -> tuple[str, ...]:
-    if parameters == 0 or events >= EVENTS_PER_PARAMETER * parameters:
-        return ()
-    return (f"fewer than {EVENTS_PER_PARAMETER} events per parameter: estimates may be biased and intervals too narrow.",)
 
 
 def _call(formula: str, arguments: Mapping[str, Any]) -> str:

@@ -73,7 +73,7 @@ def interval_baseline(
     Examples
     --------
     >>> from cobalamin.models.interval_cox import interval_cox
-    >>> visits = pd.DataFrame({"free": [0, 0, 1, 1, 2, 0, 1, 2.0], "ill": [1, 2, 2, 3, None, 1, 2, 3], "x": [1, 0, 1, 0, 0, 1, 1, 0]})
+    >>> visits = pd.DataFrame({"free": [0, 0, 1, 1, 2, 0], "ill": [1, 2, 2, 3, None, 1], "x": [1, 0, 1, 0, 1, 0]})
     >>> interval_baseline(interval_cox("x", visits, lower="free", upper="ill")).groups
     ('baseline',)
     """

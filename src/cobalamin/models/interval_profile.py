@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from cobalamin.models.interval_bend import separate_masses, solve_bend
 from cobalamin.models.interval_hazard import HazardProblem, slopes
-from cobalamin.models.interval_npmle import HazardEstimate, maximise_hazard, separate_masses, solve_bend
+from cobalamin.models.interval_npmle import HazardEstimate, maximise_hazard
 from cobalamin.models.newton import covariance_of
 from cobalamin.models.partial_likelihood import Evaluation
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cobalamin.models.interval_bend import solve_bend
 from cobalamin.models.interval_data import IntervalData
 from cobalamin.models.interval_hazard import HazardProblem, hazard_problem, slopes, survival_of
-from cobalamin.models.interval_npmle import maximise_hazard, solve_bend
+from cobalamin.models.interval_npmle import maximise_hazard
 from cobalamin.models.interval_sets import interval_sets
 
 Floats = npt.NDArray[np.float64]
