@@ -11,7 +11,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError
 from cobalamin.models.hazard import Hazard, Sums
 from cobalamin.models.partial_likelihood import PartialLikelihood
-from cobalamin.models.sweeps import one_blas_thread, prefix_sums
+from cobalamin.models.sweeps import BLOCK, one_blas_thread, prefix_sums
 
 if TYPE_CHECKING:
     from cobalamin.models.cox_solution import Solved
@@ -48,7 +48,9 @@ def score_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         sums, risk = likelihood.sums(b)
         hazard = likelihood.hazard(sums)
-        return _score_rows(likelihood, sums, hazard, _unweighted(likelihood, risk), b) * likelihood.scale
+        residuals = _score_rows(likelihood, sums, hazard, _unweighted(likelihood, risk), b)
+    residuals *= likelihood.scale
+    return residuals
 
 
 def _score_rows(likelihood: PartialLikelihood, sums: Sums, hazard: Hazard, risk: Floats, b: Floats) -> Floats:
@@ -56,12 +58,15 @@ def _score_rows(likelihood: PartialLikelihood, sums: Sums, hazard: Hazard, risk:
     # per event time: sum over tied deaths of a * mean covariate, and the same times the fraction f
     mean_h = sums.s1 * hazard.a2 - sums.d1 * hazard.b2
     mean_q = sums.s1 * hazard.b2 - sums.d1 * hazard.c2
-    held = np.c_[np.zeros(likelihood.p + 1), prefix_sums(np.vstack([hazard.h, mean_h]), sets.starts)]
-    through = held[:, sets.exit_bin + 1]
-    if sets.entry_bin is not None:
-        through -= held[:, sets.entry_bin + 1]
+    held = np.c_[np.zeros(likelihood.p + 1), prefix_sums(np.vstack([hazard.h, mean_h]), sets.starts)].T.copy()
     residuals: Floats = np.zeros((sets.n, likelihood.p))
-    residuals[sets.rows] = (-(z * through[0] - through[1:]) * risk).T
+    for start in range(0, len(sets.rows), BLOCK):
+        # in blocks that stay in cache, and without a second array of the size of the covariates
+        block = slice(start, start + BLOCK)
+        through = held[sets.exit_bin[block] + 1]
+        if sets.entry_bin is not None:
+            through -= held[sets.entry_bin[block] + 1]
+        residuals[sets.rows[block]] = (through[:, 1:] - z[:, block].T * through[:, :1]) * risk[block, None]
     bins = sets.death_bin
     per_death = ((sums.s1 * hazard.h - sums.d1 * hazard.q) / (likelihood.mean_weight * likelihood.tied))[:, bins]
     dead_risk = likelihood.dead_risk(b, sums.shift)
