@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cobalamin.models.covariance import influence
 from cobalamin.models.cox_residuals import score_residuals
 from cobalamin.models.fine_gray_likelihood import FineGrayLikelihood
-from cobalamin.models.fine_gray_variance import Side, fine_gray_scores, weight_influence
+from cobalamin.models.fine_gray_variance import Side, add_weight_influence, fine_gray_scores
 from cobalamin.models.fit import Fit
 from cobalamin.models.hazard import Hazard, Sums
 from cobalamin.models.partial_likelihood import PartialLikelihood
@@ -146,7 +146,8 @@ class Baseline:
             before = people[np.searchsorted(model.stay_exit, times, side=side)]
             return np.asarray(before * (mass[-1] - mass[np.searchsorted(model.sets.times, times, side=side)]))[None]
 
-        return np.asarray(moved + weight_influence(parts["timed"], parts["observation"], q)[:, 0])
+        add_weight_influence(moved[:, None], parts["timed"], parts["observation"], q)
+        return moved
 
 
 def baseline_of(fit: Fit) -> Baseline:

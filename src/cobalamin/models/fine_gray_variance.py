@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from cobalamin.models.cox_residuals import score_residuals
 from cobalamin.models.fine_gray_likelihood import FineGrayLikelihood
 from cobalamin.models.fine_gray_weights import Leavings, Observation
 from cobalamin.models.hazard import Hazard, Sums
-from cobalamin.models.sweeps import one_blas_thread
+from cobalamin.models.sweeps import BLOCK, one_blas_thread
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -65,7 +64,7 @@ def fine_gray_scores(likelihood: FineGrayLikelihood, follow: FollowUp, seen: Obs
         own = stay.risk / (1.0 if likelihood.w is None else _case_weights(likelihood, seen))
         extra = -(likelihood.z_stay * later[0] - later[1:]) * own
         scores[likelihood.stay_rows] += extra.T * likelihood.scale
-        scores += weight_influence(follow, seen, partial(stay.q, likelihood)) * likelihood.scale
+        add_weight_influence(scores, follow, seen, lambda times, side: stay.q(likelihood, times, side) * likelihood.scale[:, None])
     return scores
 
 
@@ -107,11 +106,13 @@ def _running(values: Floats) -> Floats:
     return np.cumsum(np.hstack([np.zeros((len(values), 1)), values]), axis=1)
 
 
-def weight_influence(follow: FollowUp, seen: Observation, q: Callable[[Floats, Side], Floats]) -> Floats:
-    """Return what each row moves because the weights are estimated.
+def add_weight_influence(scores: Floats, follow: FollowUp, seen: Observation, q: Callable[[Floats, Side], Floats]) -> None:
+    """Add to each row what it moves because the weights are estimated: sums of q dM / Y over censorings, and over entries.
 
     Parameters
     ----------
+    scores : ndarray, shape (n, p)
+        Changed in place.
     follow : FollowUp
         Follow-up, n rows.
     seen : Observation
@@ -120,39 +121,47 @@ def weight_influence(follow: FollowUp, seen: Observation, q: Callable[[Floats, S
         Times (M,) and a side -> what a change of the chance of being observed at each time moves, shape (p, M). With "left",
         cmprsk's way, it counts competing events before the time and events of the cause at or after it; with "right" the exact
         derivative, competing events up to the time and events of the cause after it.
-
-    Returns
-    -------
-    ndarray, shape (n, p)
-        Sum over times of q dM / Y, for censoring and, with the other sign, for entering.
     """
-    as_crr = seen.ties == "crr"
-    jump, total = _drift(seen.censoring, q(seen.censoring.time, "left" if as_crr else "right"))
-    reached = np.searchsorted(seen.censoring.time, follow.exit, side="right")
-    censored = follow.event == 0
-    if not as_crr:
-        # an event comes before a censoring at the same time
-        reached = np.where(censored, reached, np.searchsorted(seen.censoring.time, follow.exit, side="left"))
-    psi = -total[:, reached]
-    if follow.delayed:
-        psi += total[:, np.searchsorted(seen.censoring.time, follow.entry, side="right")]
-    psi[:, censored] += jump[:, reached[censored] - 1]
-    if seen.entering is not None:
-        psi += _entry_scores(seen.entering, q(seen.entering.time, "right"), follow)
-    return psi.T
+    censoring = _Drift.of(seen.censoring, q(seen.censoring.time, "left" if seen.ties == "crr" else "right"))
+    entering = None if seen.entering is None else _Drift.of(seen.entering, q(seen.entering.time, "right"))
+    delayed = follow.delayed
+    for start in range(0, len(follow), BLOCK):
+        block = slice(start, start + BLOCK)
+        part = FollowUp(follow.entry[block], follow.exit[block], follow.event[block])
+        scores[block] += censoring.leaving(part, events_first=seen.ties != "crr", delayed=delayed)
+        if entering is not None:
+            scores[block] += entering.entering(part)
 
 
-def _drift(leaving: Leavings, q: Floats) -> tuple[Floats, Floats]:
-    """Return q / Y, and its running sum times the share that leaves."""
-    jump = q / leaving.at_risk
-    return jump, _running(jump * (leaving.count / leaving.at_risk))
+@dataclass(frozen=True, eq=False)
+class _Drift:
+    """Per time (M,): the jump q / Y (M, p), and the running sum of jumps times the share that leaves or enters (M + 1, p)."""
 
+    time: Floats
+    jump: Floats
+    total: Floats
 
-def _entry_scores(entering: Leavings, q: Floats, follow: FollowUp) -> Floats:
-    """Return the part of psi that delayed entry adds, shape (p, n): at risk of entering at e when entry <= e < exit."""
-    jump, total = _drift(entering, q)
-    first = np.searchsorted(entering.time, follow.entry, side="left")
-    psi = total[:, np.searchsorted(entering.time, follow.exit, side="left")] - total[:, first]
-    late = np.isfinite(follow.entry)
-    psi[:, late] -= jump[:, first[late]]
-    return np.asarray(psi)
+    @classmethod
+    def of(cls, leaving: Leavings, q: Floats) -> _Drift:
+        jump = q / leaving.at_risk
+        return cls(leaving.time, jump.T.copy(), _running(jump * (leaving.count / leaving.at_risk)).T.copy())
+
+    def leaving(self, follow: FollowUp, *, events_first: bool, delayed: bool) -> Floats:
+        """Return the martingale sums of censoring: at risk when entry < u <= exit, but not at one's own event if events come first."""
+        reached = np.searchsorted(self.time, follow.exit, side="right")
+        censored = np.flatnonzero(follow.event == 0)
+        if events_first:
+            reached[follow.event > 0] = np.searchsorted(self.time, follow.exit[follow.event > 0], side="left")
+        moved = -self.total[reached]
+        if delayed:
+            moved += self.total[np.searchsorted(self.time, follow.entry, side="right")]
+        moved[censored] += self.jump[reached[censored] - 1]
+        return moved
+
+    def entering(self, follow: FollowUp) -> Floats:
+        """Return the martingale sums of entering, with a minus: at risk of entering at e when entry <= e < exit."""
+        first = np.searchsorted(self.time, follow.entry, side="left")
+        moved = self.total[np.searchsorted(self.time, follow.exit, side="left")] - self.total[first]
+        late = np.flatnonzero(np.isfinite(follow.entry))
+        moved[late] -= self.jump[first[late]]
+        return moved
