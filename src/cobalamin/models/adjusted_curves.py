@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -10,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, MissingValuesError, did_you_mean, list_names
+from cobalamin.models.adjusted_influence import robust_variance
 from cobalamin.models.adjusted_set import AdjustedCurves
-from cobalamin.models.adjusted_sums import grid_of, people_sums, standardised
-from cobalamin.models.cox_baseline import baseline_curves
+from cobalamin.models.adjusted_sums import Grid, Total, grid_of, people_sums, standardised
+from cobalamin.models.cox_baseline import Baseline, baseline_curves
 from cobalamin.models.cox_predict import _people
 from cobalamin.models.cox_residuals import solution_of
 from cobalamin.models.fit import Fit
@@ -21,6 +24,7 @@ from cobalamin.models.kaplan_meier import confidence_limits
 from cobalamin.models.rows import Missing, complete_rows, report_missing, require_columns
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 CONFIDENCE = ("log-log", "log", "plain")
 MOST_LEVELS = 10
 _DEFAULT_TIMES = 200
@@ -38,6 +42,7 @@ def adjusted_curve(
     weights: str | None = None,
     start: float | None = None,
     covariates: Literal["random", "fixed"] = "random",
+    robust: bool | None = None,
     confidence: Literal["log-log", "log", "plain"] = "log-log",
     level: float = 0.95,
     missing: Missing = "drop",
@@ -63,6 +68,9 @@ def adjusted_curve(
     covariates : {"random", "fixed"}
         Whether the people are a random sample of those whom the curves are to describe, so that the variance counts who was drawn, or
         are exactly those.
+    robust : bool, optional
+        Take the variance from the influence of each row, with the clusters or the survey design of the fit. By default it is so where
+        the variance of the fit is not model-based.
     confidence : {"log-log", "log", "plain"}
         Scale of the limits.
     level : float
@@ -91,7 +99,8 @@ def adjusted_curve(
     -----
     ``S_a(t) = mean of exp(-H(t) exp(x_a'b))``, x_a being a person's covariates with the exposure set to a (g-computation). The variance
     is that of the delta method for coefficients and baseline together (people count from their entry on), as in
-    `cobalamin.models.cox_predict.predict_survival`, plus that of the mean over the people. With ``start`` the average is over the people
+    `cobalamin.models.cox_predict.predict_survival`, plus that of the mean over the people; the robust one sums squared influences on
+    coefficients, baseline and mean together (the infinitesimal jackknife). With ``start`` the average is over the people
     of ``data`` as they are; with delayed entry take a time scale and a start at which that is the population meant. The curve is causal
     only if the covariates hold all confounders. After the last follow-up (of any stratum in use) it is NaN.
 
@@ -120,7 +129,15 @@ def adjusted_curve(
     values = [None] if by is None else _levels(fit, rows, by, levels)
     labels = tuple(OVERALL if by is None else label_of(value) for value in values)
     moments = _times(fit, times, start)
-    survival, variance = _standardise(fit, rows, weight, (by, values), moments, start, random=covariates == "random")
+    people = _People(rows, weight, by, tuple(values), baseline_curves(fit))
+    grid = grid_of(people.baselines, moments, start)
+    total = _totals(fit, people, grid)
+    if fit.variance != "model" if robust is None else robust:
+        survival, variance = total.survival / total.weight, _robust(fit, people, grid, total, kept, random=covariates == "random")
+    else:
+        survival, variance = standardised(total, grid, _standardised_covariance(fit), random=covariates == "random")
+    unknown = (moments > grid.last[total.used].min()) | (moments < (-np.inf if start is None else start))
+    survival, variance = np.where(unknown, np.nan, survival), np.where(unknown, np.nan, variance)
     error = np.sqrt(np.maximum(np.einsum("aat->at", variance), 0.0))
     frame, events = _frame(fit, labels, moments, survival, error, (confidence, level))
     return AdjustedCurves(frame, by or "", confidence, level, len(rows), n_missing, labels, events, moments, survival, variance)
@@ -178,27 +195,43 @@ def _times(fit: Fit, times: Sequence[float] | npt.NDArray[Any] | None, start: fl
     return moments
 
 
-def _standardise(
-    fit: Fit, rows: pd.DataFrame, weight: Floats, setting: tuple[str | None, list[Any]], times: Floats, start: float | None, *, random: bool
-) -> tuple[Floats, Floats]:
-    """Return the means (L, T) and their covariances (L, L, T), a lot of people at a time."""
-    by, values = setting
-    solved, baselines = solution_of(fit), baseline_curves(fit)
-    grid = grid_of(baselines, times, start)
-    size, total = max(1, _CELLS // max(1, len(times) * len(values))), None
-    for first in range(0, len(rows), size):
-        lot = rows.iloc[first : first + size]
-        lines = []
-        for value in values:
-            lines_of, z, stratum = _people(fit, lot if by is None else lot.assign(**{by: value}), baselines)
-            lines.append((np.exp(lines_of["linear_predictor"].to_numpy(dtype=np.float64)), z, stratum))
-        part = people_sums(grid, lines, weight[first : first + size])
-        total = part if total is None else total.plus(part)
-    assert total is not None
+@dataclass(frozen=True, eq=False)
+class _People:
+    """The people to standardise over, and the levels to set."""
+
+    rows: pd.DataFrame
+    weight: Floats
+    by: str | None
+    values: tuple[Any, ...]
+    baselines: tuple[Baseline, ...]
+
+    def lines(self, fit: Fit, lot: slice) -> list[tuple[Floats, Floats, Ints]]:
+        """Return hazard ratio, standardised covariates and stratum of some people at each level."""
+        part, made = self.rows.iloc[lot], []
+        for value in self.values:
+            rows, z, stratum = _people(fit, part if self.by is None else part.assign(**{self.by: value}), self.baselines)
+            made.append((np.exp(rows["linear_predictor"].to_numpy(dtype=np.float64)), z, stratum))
+        return made
+
+
+def _totals(fit: Fit, people: _People, grid: Grid) -> Total:
+    """Sum over everybody, a lot of people at a time."""
+    size = max(1, _CELLS // max(1, grid.hazard.shape[1] * len(people.values)))
+    lots = [slice(first, first + size) for first in range(0, len(people.rows), size)]
+    return reduce(Total.plus, (people_sums(grid, people.lines(fit, lot), people.weight[lot]) for lot in lots))
+
+
+def _standardised_covariance(fit: Fit) -> Floats:
+    solved = solution_of(fit)
     scale, keep = solved.likelihood.scale, solved.keep
-    survival, variance = standardised(total, grid, fit.covariance[np.ix_(keep, keep)] * np.outer(scale, scale), random=random)
-    unknown = (times > grid.last[total.used].min()) | (times < (-np.inf if start is None else start))
-    return np.where(unknown, np.nan, survival), np.where(unknown, np.nan, variance)
+    return fit.covariance[np.ix_(keep, keep)] * np.outer(scale, scale)
+
+
+def _robust(fit: Fit, people: _People, grid: Grid, total: Total, kept: npt.NDArray[np.bool_], *, random: bool) -> Floats:
+    matrix = fit.parts["matrix"]
+    same = np.array_equal(kept, matrix.kept) and np.array_equal(matrix.apply(people.rows), matrix.X)
+    everybody = people.lines(fit, slice(None))
+    return robust_variance(fit, grid, total, (everybody, people.weight), random=random, same_rows=same)
 
 
 def _frame(

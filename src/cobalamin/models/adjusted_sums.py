@@ -26,12 +26,16 @@ class Grid:
         Sum of hazard increment times mean covariate of the risk set.
     last : ndarray, shape (S,)
         Last follow-up.
+    upto, since : ndarray of int, shapes (S, T) and (S,)
+        First event time, of those of all strata in order, after each time and after the start.
     """
 
     hazard: Floats
     variance: Floats
     mean: Floats
     last: Floats
+    upto: Ints
+    since: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +98,18 @@ def grid_of(baselines: Sequence[Baseline], times: Floats, start: float | None) -
     Grid
         The baselines.
     """
-    parts = []
+    parts, upto, since, offset = [], [], [], 0
     for base in baselines:
         held = np.vstack([base.hazard, base.variance, base.mean])
-        upto = held[:, np.searchsorted(base.times, times, side="right")]
-        since = 0.0 if start is None else held[:, [np.searchsorted(base.times, start, side="right")]]
-        parts.append(upto - since)
+        end = np.searchsorted(base.times, times, side="right")
+        begin = 0 if start is None else int(np.searchsorted(base.times, start, side="right"))
+        parts.append(held[:, end] - held[:, [begin]])
+        upto.append(end + offset)
+        since.append(begin + offset)
+        offset += len(base.times)
     every = np.array(parts)
-    return Grid(every[:, 0], every[:, 1], every[:, 2:], np.array([base.exit[-1] for base in baselines]))
+    last = np.array([base.exit[-1] for base in baselines])
+    return Grid(every[:, 0], every[:, 1], every[:, 2:], last, np.array(upto, dtype=np.int64), np.array(since, dtype=np.int64))
 
 
 def people_sums(grid: Grid, lines: Sequence[tuple[Floats, Floats, Ints]], weight: Floats) -> Total:
@@ -145,6 +153,27 @@ def people_sums(grid: Grid, lines: Sequence[tuple[Floats, Floats, Ints]], weight
     )
 
 
+def gradients(total: Total, grid: Grid) -> tuple[Floats, Floats]:
+    """Return how the means fall with the baseline hazards and the coefficients.
+
+    Parameters
+    ----------
+    total : Total
+        Sums over everybody.
+    grid : Grid
+        Baselines.
+
+    Returns
+    -------
+    slope : ndarray, shape (L, S, T)
+        Minus the derivative by the cumulative hazard of each stratum at the means of the covariates.
+    q : ndarray, shape (L, p, T)
+        Minus the derivative by the standardised coefficients, that of the baseline included.
+    """
+    slope = total.slope / total.weight
+    return slope, total.turn / total.weight - np.einsum("ast,spt->apt", slope, grid.mean)
+
+
 def standardised(total: Total, grid: Grid, covariance: Floats, *, random: bool) -> tuple[Floats, Floats]:
     """Return standardised survival and its covariance between levels.
 
@@ -172,8 +201,7 @@ def standardised(total: Total, grid: Grid, covariance: Floats, *, random: bool) 
     variance is ``sum A_s^2 V_s + q' V q``, V_s being that of the baseline hazard; to this sampled people add the variance of the mean.
     """
     mean = total.survival / total.weight
-    slope = total.slope / total.weight
-    q = total.turn / total.weight - np.einsum("ast,spt->apt", slope, grid.mean)
+    slope, q = gradients(total, grid)
     variance = np.einsum("ast,bst,st->abt", slope, slope, grid.variance)
     variance += np.einsum("apt,pk,bkt->abt", q, covariance, q, optimize=True)
     if random:
