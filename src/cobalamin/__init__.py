@@ -12,17 +12,50 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cobalamin.core.estimates import Estimates
     from cobalamin.design.cohort import Cohort, build_cohort
+    from cobalamin.design.covariate import Covariate
     from cobalamin.design.design import Design
+    from cobalamin.design.eligibility import Criterion
+    from cobalamin.design.exposure import Exposure
+    from cobalamin.design.followup import Censoring, GivenFollowUp
+    from cobalamin.design.mapping import design_from_mapping
+    from cobalamin.design.outcome import Competing, Outcome
+    from cobalamin.design.scales import ExposureScales
+    from cobalamin.design.timezero import TimeZero
     from cobalamin.dictionary.check import check
     from cobalamin.dictionary.dictionary import Dictionary, load_dictionary
     from cobalamin.dictionary.failure_report import FailureReport
+    from cobalamin.models.absolute_risk import absolute_risk
+    from cobalamin.models.adjusted_curves import adjusted_curve
+    from cobalamin.models.aft import aft
+    from cobalamin.models.bands import confidence_band
+    from cobalamin.models.case_cohort import case_cohort
+    from cobalamin.models.concordance import concordance
     from cobalamin.models.cox import cox
+    from cobalamin.models.cox_predict import predict_survival
+    from cobalamin.models.cox_residuals import cox_baseline, cox_residuals
+    from cobalamin.models.cumulative_incidence import cumulative_incidence
     from cobalamin.models.curve_set import Curves
     from cobalamin.models.curves import survival_curve
     from cobalamin.models.describe import histogram, table1
+    from cobalamin.models.fine_gray import fine_gray
     from cobalamin.models.fit import Fit
+    from cobalamin.models.frailty import cox_frailty
+    from cobalamin.models.gray import gray_test
+    from cobalamin.models.interval_cox import interval_cox
+    from cobalamin.models.logrank import logrank
+    from cobalamin.models.matched import conditional_logistic
+    from cobalamin.models.mean_cumulative import mean_cumulative
+    from cobalamin.models.multistate import multi_state
+    from cobalamin.models.nelson_aalen import cumulative_hazard
+    from cobalamin.models.ph_test import ph_test
+    from cobalamin.models.profile_interval import profile_interval
+    from cobalamin.models.recurrent import recurrent_events
     from cobalamin.models.regression import logistic
+    from cobalamin.models.rmst import rmst, rmst_difference
+    from cobalamin.models.royston_parmar import flexible_parametric
     from cobalamin.models.survey import Survey
+    from cobalamin.models.time_varying import split_at_events
+    from cobalamin.models.turnbull import interval_survival
     from cobalamin.release.disclosure import disclose
     from cobalamin.sources.memory import MemorySource
     from cobalamin.sources.simulated import SimulatedSource
@@ -34,50 +67,147 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "core.estimates": ("Estimates",),
-    "design.cohort": ("Cohort", "build_cohort"),
+    "design.cohort": (
+        "Cohort",
+        "build_cohort",
+    ),
+    "design.covariate": ("Covariate",),
     "design.design": ("Design",),
+    "design.eligibility": ("Criterion",),
+    "design.exposure": ("Exposure",),
+    "design.followup": (
+        "Censoring",
+        "GivenFollowUp",
+    ),
+    "design.mapping": ("design_from_mapping",),
+    "design.outcome": (
+        "Competing",
+        "Outcome",
+    ),
+    "design.scales": ("ExposureScales",),
+    "design.timezero": ("TimeZero",),
     "dictionary.check": ("check",),
-    "dictionary.dictionary": ("Dictionary", "load_dictionary"),
+    "dictionary.dictionary": (
+        "Dictionary",
+        "load_dictionary",
+    ),
     "dictionary.failure_report": ("FailureReport",),
+    "models.absolute_risk": ("absolute_risk",),
+    "models.adjusted_curves": ("adjusted_curve",),
+    "models.aft": ("aft",),
+    "models.bands": ("confidence_band",),
+    "models.case_cohort": ("case_cohort",),
+    "models.concordance": ("concordance",),
     "models.cox": ("cox",),
+    "models.cox_predict": ("predict_survival",),
+    "models.cox_residuals": (
+        "cox_baseline",
+        "cox_residuals",
+    ),
+    "models.cumulative_incidence": ("cumulative_incidence",),
     "models.curve_set": ("Curves",),
     "models.curves": ("survival_curve",),
-    "models.describe": ("histogram", "table1"),
+    "models.describe": (
+        "histogram",
+        "table1",
+    ),
+    "models.fine_gray": ("fine_gray",),
     "models.fit": ("Fit",),
+    "models.frailty": ("cox_frailty",),
+    "models.gray": ("gray_test",),
+    "models.interval_cox": ("interval_cox",),
+    "models.logrank": ("logrank",),
+    "models.matched": ("conditional_logistic",),
+    "models.mean_cumulative": ("mean_cumulative",),
+    "models.multistate": ("multi_state",),
+    "models.nelson_aalen": ("cumulative_hazard",),
+    "models.ph_test": ("ph_test",),
+    "models.profile_interval": ("profile_interval",),
+    "models.recurrent": ("recurrent_events",),
     "models.regression": ("logistic",),
+    "models.rmst": (
+        "rmst",
+        "rmst_difference",
+    ),
+    "models.royston_parmar": ("flexible_parametric",),
     "models.survey": ("Survey",),
+    "models.time_varying": ("split_at_events",),
+    "models.turnbull": ("interval_survival",),
     "release.disclosure": ("disclose",),
     "sources.memory": ("MemorySource",),
     "sources.simulated": ("SimulatedSource",),
-    "sources.source": ("Source", "open_source"),
+    "sources.source": (
+        "Source",
+        "open_source",
+    ),
     "study.results": ("Results",),
-    "study.study": ("Study", "load_study"),
+    "study.study": (
+        "Study",
+        "load_study",
+    ),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "Censoring",
     "Cohort",
+    "Competing",
+    "Covariate",
+    "Criterion",
     "Curves",
     "Design",
     "Dictionary",
     "Estimates",
+    "Exposure",
+    "ExposureScales",
     "FailureReport",
     "Fit",
+    "GivenFollowUp",
     "MemorySource",
+    "Outcome",
     "Results",
     "SimulatedSource",
     "Source",
     "Study",
     "Survey",
+    "TimeZero",
+    "absolute_risk",
+    "adjusted_curve",
+    "aft",
     "build_cohort",
+    "case_cohort",
     "check",
+    "concordance",
+    "conditional_logistic",
+    "confidence_band",
     "cox",
+    "cox_baseline",
+    "cox_frailty",
+    "cox_residuals",
+    "cumulative_hazard",
+    "cumulative_incidence",
+    "design_from_mapping",
     "disclose",
+    "fine_gray",
+    "flexible_parametric",
+    "gray_test",
     "histogram",
+    "interval_cox",
+    "interval_survival",
     "load_dictionary",
     "load_study",
     "logistic",
+    "logrank",
+    "mean_cumulative",
+    "multi_state",
     "open_source",
+    "ph_test",
+    "predict_survival",
+    "profile_interval",
+    "recurrent_events",
+    "rmst",
+    "rmst_difference",
+    "split_at_events",
     "survival_curve",
     "table1",
 ]
