@@ -29,7 +29,7 @@ CONFIDENCE = ("log-log", "log", "plain")
 MOST_LEVELS = 10
 _DEFAULT_TIMES = 200
 # numbers of (person, time, level) held at once
-_CELLS = 3_000_000
+_CELLS = 300_000
 
 
 def adjusted_curve(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cobalamin.models.cox_baseline import Baseline
+from cobalamin.models.sweeps import one_blas_thread
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -133,24 +134,28 @@ def people_sums(grid: Grid, lines: Sequence[tuple[Floats, Floats, Ints]], weight
     levels, p = len(lines), grid.mean.shape[1]
     survival = np.empty((levels, len(weight), count))
     slope, turn, used = np.zeros((levels, strata, count)), np.zeros((levels, p, count)), np.zeros(strata, dtype=np.bool_)
-    for a, (risk, z, stratum) in enumerate(lines):
-        survival[a] = np.exp(-risk[:, None] * grid.hazard[stratum])
-        moved = survival[a] * (weight * risk)[:, None]
-        turn[a] = z.T @ (moved * grid.hazard[stratum])
-        for s in np.unique(stratum):
-            slope[a, s] = moved[stratum == s].sum(axis=0)
-            used[s] = True
-    squares = weight**2
-    return Total(
-        np.einsum("amt,m->at", survival, weight),
-        slope,
-        turn,
-        np.einsum("amt,m->at", survival, squares),
-        np.einsum("amt,bmt,m->abt", survival, survival, squares, optimize=True),
-        float(weight.sum()),
-        float(squares.sum()),
-        used,
-    )
+    with one_blas_thread():
+        for a, (risk, z, stratum) in enumerate(lines):
+            hazard = grid.hazard[stratum] if strata > 1 else grid.hazard
+            np.exp(-risk[:, None] * hazard, out=survival[a])
+            moved = survival[a] * (weight * risk)[:, None]
+            where, slope_of = _by_stratum(moved, stratum)
+            slope[a, where], used[where] = slope_of, True
+            moved *= hazard
+            turn[a] = z.T @ moved
+        squares = weight**2
+        cross = np.array([[squares @ (one * other) for other in survival] for one in survival])
+        return Total(weight @ survival, slope, turn, squares @ survival, cross, float(weight.sum()), float(squares.sum()), used)
+
+
+def _by_stratum(values: Floats, stratum: Ints) -> tuple[Ints, Floats]:
+    """Sum rows by stratum; return the strata that occur and their sums."""
+    if stratum[0] == stratum[-1] and (stratum == stratum[0]).all():
+        return stratum[:1], values.sum(axis=0)[None]
+    order = np.argsort(stratum, kind="stable")
+    sorted_ = stratum[order]
+    starts = np.flatnonzero(np.append(True, sorted_[1:] != sorted_[:-1]))
+    return sorted_[starts], np.add.reduceat(values[order], starts, axis=0)
 
 
 def gradients(total: Total, grid: Grid) -> tuple[Floats, Floats]:
