@@ -267,7 +267,7 @@ def _grid(x: Floats, log: bool) -> tuple[Floats, float]:
     if log and not first > 0:
         raise DataError("log: the variable has values at or below 0.")
     points = np.geomspace(first, last, POINTS) if log else np.linspace(first, last, POINTS)
-    return np.round(points, 12), float(np.round(np.round(middle / step) * step, 12))
+    return np.asarray(np.round(points, 12), dtype=np.float64), float(np.round(np.round(middle / step) * step, 12))
 
 
 def _log_ratio(fit: Fit, variable: str, used: pd.DataFrame, grid: Floats, reference: float) -> tuple[Floats, Floats]:
