@@ -279,8 +279,9 @@ class MultiState:
         Returns
         -------
         Estimates
-            Per group and state (``level``) ``state probability`` rows, with ``n`` under observation in any state and ``events``
-            the transitions into the state so far, and ``at risk`` rows with ``n`` under observation in that state.
+            Per group and state (``level``) ``state probability`` rows, with ``n`` under observation in any state and ``events`` the
+            transitions into or out of the state so far (each moves the curve, which is what disclosure rules ask), and ``at risk``
+            rows with ``n`` under observation in that state and ``events`` the transitions into it.
         """
         parts = []
         for label, process in self.processes.items():
@@ -288,7 +289,7 @@ class MultiState:
             for times, measure in ((self._times(label), "state probability"), (shown, "at risk")):
                 rows = self._group_at(label, times).rename(columns={"estimate": "value", "conf_low": "low", "conf_high": "high"})
                 rows = rows.rename(columns={"group": "subgroup", "state": "level", "time": "at", "n_at_risk": "n"})
-                rows = rows.assign(measure=measure, events=self._arrivals(process, times).T.ravel())
+                rows = rows.assign(measure=measure, events=self._moves(process, times, measure == "state probability").T.ravel())
                 if measure == "at risk":
                     rows[["value", "low", "high", "std_error"]] = np.nan
                 else:
@@ -297,10 +298,11 @@ class MultiState:
         common = {"analysis": analysis, "context": "curve", "model": self.by if model is None else model, "outcome": outcome}
         return Estimates.from_frame(pd.concat(parts, ignore_index=True).assign(**common, unit=self.unit, warning=" ".join(self.warnings)))
 
-    def _arrivals(self, process: Process, times: Floats) -> Ints:
-        """Count the transitions into each state after the start, up to each time."""
-        arrivals = np.cumsum(process.chain.count[process.begin :].sum(axis=1), axis=0)
-        counts = np.vstack([np.zeros(len(self.states)), arrivals])
+    def _moves(self, process: Process, times: Floats, both: bool) -> Ints:
+        """Count the transitions into each state (with ``both`` also out of it) after the start, up to each time."""
+        count = process.chain.count[process.begin :]
+        moves = np.cumsum(count.sum(axis=1) + (count.sum(axis=2) if both else 0), axis=0)
+        counts = np.vstack([np.zeros(len(self.states)), moves])
         return counts[np.maximum(process.chain.index(times) - process.begin, 0)].astype(np.int64)
 
     def _repr_html_(self) -> str:

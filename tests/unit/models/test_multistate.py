@@ -97,7 +97,7 @@ class TestHandWorkedCohort:
         rows = fit(unit="years").estimates(outcome="LS").frame
         curve = rows.query("measure == 'state probability' and level == 'LS'")
         assert curve["at"].tolist() == [0, 1, 2, 3, 4, 5]
-        assert curve["events"].tolist() == [0, 1, 1, 2, 2, 2]
+        assert curve["events"].tolist() == [0, 1, 1, 2, 3, 3]
         assert curve["n"].tolist() == [4, 4, 4, 3, 2, 1]
         assert set(rows["measure"]) == {"state probability", "at risk"} and set(rows["unit"]) == {"years"}
 
