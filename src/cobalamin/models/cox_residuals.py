@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cobalamin.models.cox_solution import Solved
     from cobalamin.models.fit import Fit
 
+# the models of `recurrent_events` are Cox models of rows that they arrange
+PARTIAL_LIKELIHOOD_FAMILIES = ("cox", "andersen-gill", "pwp-total", "pwp-gap", "wlw")
 Floats = npt.NDArray[np.float64]
 Kind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled schoenfeld"]
 
@@ -289,7 +291,7 @@ def solution_of(fit: Fit) -> Solved:
     DataError
         The fit is of another kind.
     """
-    if fit.family.name != "cox":
+    if fit.family.name not in PARTIAL_LIKELIHOOD_FAMILIES:
         raise DataError(f"expected a Cox model; got {fit.family.title}.")
     solved: Solved = fit.parts["solved"]
     return solved
