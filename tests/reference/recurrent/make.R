@@ -62,6 +62,7 @@ expected <- list(
   rows = rows[c("id", "entry", "exit", "event", "x", "arm")], made = made,
   bladder = b[c("id", "rx", "number", "size", "start", "stop", "event")], bladder_fits = bladder_fits,
   cgd = numbers(Surv(tstart, tstop, status) ~ treat + inherit + steroids, cgd),
+  cgd_ph = unname(cox.zph(coxph(Surv(tstart, tstop, status) ~ treat + inherit + steroids, cgd, cluster = id, control = exact))$table[, "chisq"]),
   mean_made = counts(survfit(Surv(entry, exit, event) ~ arm, rows, id = id, robust = TRUE), c(3, 6, 10, 15, 22)),
   mean_cgd = counts(survfit(Surv(tstart, tstop, status) ~ treat, cgd, id = id, robust = TRUE), c(50, 100, 200, 300, 350)),
   mean_bladder = counts(survfit(Surv(start, stop, event) ~ rx, b, id = id, robust = TRUE), c(3, 10, 20, 40, 50))

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose
 from cobalamin.core.errors import FitWarning
 from cobalamin.models.fit import Fit
 from cobalamin.models.mean_cumulative import mean_cumulative
+from cobalamin.models.ph_test import ph_test
 from cobalamin.models.recurrent import recurrent_events
 
 # both programs iterate to rounding error; what is left is the order of summation
@@ -88,6 +89,7 @@ def test_chronic_granulomatous_disease(shared_data: Path) -> None:
     names = {"person": "id", "entry": "tstart", "exit": "tstop", "event": "status"}
     fit = recurrent_events("treat + inherit + steroids", data, **names)
     assert_fit(fit, expected()["cgd"])
+    assert_allclose(ph_test(fit)["chi2"], expected()["cgd_ph"], rtol=1e-6)
     assert_allclose(fit.coefficients, [-1.072221, 0.177676, 0.772550], atol=5e-7)
     assert_allclose([np.sqrt(fit.covariance[0, 0]), fit.loglik], [0.311830, -330.898039], atol=5e-7)
     oracle = pd.read_csv(shared_data / "reference" / "R_ORACLE.csv").query("model == 'cgd_AG'")
