@@ -65,6 +65,8 @@ def test_robust_and_cluster_variances() -> None:
     clustered = aft("x + g", PEOPLE, **BOUNDS, cluster="clinic")
     assert clustered.variance == "cluster"
     assert_survreg(clustered, EXPECTED["clustered"])
+    assert_survreg(aft("x + g", PEOPLE, **TIMES, weights="w"), EXPECTED["right_robust"])
+    assert_survreg(aft("x + g", PEOPLE, **TIMES, cluster="clinic"), EXPECTED["right_clustered"])
 
 
 def test_detection_limit_as_left_censoring() -> None:
@@ -143,7 +145,7 @@ def test_lifelines_gives_the_same_on_rossi() -> None:
     ],
 )
 def test_tables_of_the_survival_package(shared_data: Path, key: str, formula: str, distribution: str) -> None:
-    data = pd.read_csv(shared_data / "reference" / f"{key.split('_')[0]}.csv")
+    data = pd.read_csv(shared_data / "reference" / f"{key.split('_', maxsplit=1)[0]}.csv")
     if "lung" in key:
         data = data.rename(columns={"ph.ecog": "ecog"}).dropna(subset=["age", "sex", "ecog"]).assign(status=lambda d: d["status"] - 1)
         formula = "age + sex + ecog"
