@@ -9,14 +9,19 @@ from cobalamin.core.estimates import Estimates
 from cobalamin.report.blocks import Block, Bullets, Definitions, Document, Note, Paragraph, Section, Sentence, Show
 from cobalamin.report.curves import exhibits_curves
 from cobalamin.report.distribution import exhibits_distribution
+from cobalamin.report.dose_response import exhibits_dose_response
 from cobalamin.report.exhibit import Exhibit, number_exhibits
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.flow import exhibit_flow
 from cobalamin.report.forest import exhibits_forest
+from cobalamin.report.incidence import exhibits_incidence
 from cobalamin.report.labels import SIMULATED, join_words, plain, term_label
+from cobalamin.report.loglog import exhibits_loglog
 from cobalamin.report.model_tables import exhibit_attrition, exhibit_fits, exhibit_models
 from cobalamin.report.narrative import curve_sentences, missing_sentence, people_sentence, range_sentence, result_sentences
+from cobalamin.report.schoenfeld import exhibits_schoenfeld
 from cobalamin.report.select import described_models, exposures_without_rows, models_without_results
+from cobalamin.report.stacked import exhibits_stacked
 from cobalamin.report.statements import (
     ASSOCIATION,
     SIMULATED_PEOPLE,
@@ -30,6 +35,7 @@ from cobalamin.report.statements import (
 )
 from cobalamin.report.table1 import exhibit_table1
 from cobalamin.report.tables import exhibit_results
+from cobalamin.report.transitions import exhibits_transitions
 
 # More contrasts than this make a list nobody reads; the summary then points at the table
 MOST_SENTENCES = 6
@@ -126,13 +132,18 @@ def _results(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
     curves = "Survival curves are not among the results."
     if facts.models and all(m.kind == "logistic" for m in facts.models):
         curves = "Survival curves do not apply: every model is logistic, without follow-up time."
+    # figures that only some protocols ask for: nothing is said where they are absent
+    states = [draw(estimates, facts) for draw in (exhibits_incidence, exhibits_transitions, exhibits_stacked)]
+    followed = [Show(e) for exhibits in states for e in exhibits]
     return (
         *([Bullets(tuple(found))] if found else []),
         *_truth(estimates, facts),
         *([Bullets(tuple(risks))] if risks else []),
         *_show(exhibit_results(estimates, facts), "There are no estimates from primary or secondary models."),
-        *_show_all(exhibits_curves(estimates, facts), curves),
+        *_show_all(exhibits_curves(estimates, facts), "" if followed else curves),
+        *followed,
         *_show_all(exhibits_forest(estimates, facts), "There are no estimates to draw in a forest plot."),
+        *_show_all(exhibits_dose_response(estimates, facts), ""),
     )
 
 
@@ -169,6 +180,8 @@ def _diagnostics(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         *absent,
         Bullets(tuple(warnings)) if warnings else Paragraph((Sentence("No result carries a warning."),)),
         *([Paragraph(tuple(counts))] if counts else []),
+        *_show_all(exhibits_schoenfeld(estimates, facts), ""),
+        *_show_all(exhibits_loglog(estimates, facts), ""),
         *_show(exhibit_fits(estimates, facts), "Facts of the fitted models (people used, log-likelihood) are not among the results."),
         *_show(every, ""),
         *_show(exhibit_models(estimates, facts), ""),
@@ -198,4 +211,4 @@ def _show(exhibit: Exhibit | None, absent: str) -> list[Block]:
 
 
 def _show_all(exhibits: list[Exhibit], absent: str) -> list[Block]:
-    return [Show(e) for e in exhibits] or [Note(absent)]
+    return [Show(e) for e in exhibits] or ([Note(absent)] if absent else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +183,27 @@ def light_grid(axes: Axes, axis: str = "y") -> None:
     """
     axes.set_axisbelow(True)
     axes.grid(axis=axis, color="#dddddd", linewidth=0.6)  # type: ignore[arg-type]
+
+
+def log_ticks(axes: Axes) -> None:
+    """Give a logarithmic horizontal axis round numbers, few enough to stand side by side.
+
+    Parameters
+    ----------
+    axes : Axes
+        With its limits set.
+    """
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    low, high = axes.get_xlim()
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        ticks = [m * 10.0**d for d in decades for m in steps if low <= m * 10.0**d <= high]
+        if len(ticks) <= 9:
+            break
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.10g}")
 
 
 @functools.cache
