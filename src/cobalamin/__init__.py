@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cobalamin.dictionary.check import check
     from cobalamin.dictionary.dictionary import Dictionary, load_dictionary
     from cobalamin.dictionary.failure_report import FailureReport
-    from cobalamin.models.absolute_risk import absolute_risk
+    from cobalamin.models.absolute_risk import absolute_risk, cause_specific
     from cobalamin.models.adjusted_curves import adjusted_curve
     from cobalamin.models.aft import aft
     from cobalamin.models.bands import confidence_band
@@ -41,11 +41,14 @@ if TYPE_CHECKING:
     from cobalamin.models.fit import Fit
     from cobalamin.models.frailty import cox_frailty
     from cobalamin.models.gray import gray_test
+    from cobalamin.models.incidence_curves import IncidenceCurves
     from cobalamin.models.interval_cox import interval_cox
     from cobalamin.models.logrank import logrank
     from cobalamin.models.matched import conditional_logistic
-    from cobalamin.models.mean_cumulative import mean_cumulative
+    from cobalamin.models.mean_cumulative import MeanCumulative, mean_cumulative
     from cobalamin.models.multistate import multi_state
+    from cobalamin.models.multistate_result import MultiState
+    from cobalamin.models.multistate_rows import transition_rows
     from cobalamin.models.nelson_aalen import cumulative_hazard
     from cobalamin.models.ph_test import ph_test
     from cobalamin.models.profile_interval import profile_interval
@@ -92,7 +95,10 @@ _ROOMS = {
         "load_dictionary",
     ),
     "dictionary.failure_report": ("FailureReport",),
-    "models.absolute_risk": ("absolute_risk",),
+    "models.absolute_risk": (
+        "absolute_risk",
+        "cause_specific",
+    ),
     "models.adjusted_curves": ("adjusted_curve",),
     "models.aft": ("aft",),
     "models.bands": ("confidence_band",),
@@ -115,11 +121,17 @@ _ROOMS = {
     "models.fit": ("Fit",),
     "models.frailty": ("cox_frailty",),
     "models.gray": ("gray_test",),
+    "models.incidence_curves": ("IncidenceCurves",),
     "models.interval_cox": ("interval_cox",),
     "models.logrank": ("logrank",),
     "models.matched": ("conditional_logistic",),
-    "models.mean_cumulative": ("mean_cumulative",),
+    "models.mean_cumulative": (
+        "MeanCumulative",
+        "mean_cumulative",
+    ),
     "models.multistate": ("multi_state",),
+    "models.multistate_result": ("MultiState",),
+    "models.multistate_rows": ("transition_rows",),
     "models.nelson_aalen": ("cumulative_hazard",),
     "models.ph_test": ("ph_test",),
     "models.profile_interval": ("profile_interval",),
@@ -163,7 +175,10 @@ __all__ = [
     "FailureReport",
     "Fit",
     "GivenFollowUp",
+    "IncidenceCurves",
+    "MeanCumulative",
     "MemorySource",
+    "MultiState",
     "Outcome",
     "Results",
     "SimulatedSource",
@@ -176,6 +191,7 @@ __all__ = [
     "aft",
     "build_cohort",
     "case_cohort",
+    "cause_specific",
     "check",
     "concordance",
     "conditional_logistic",
@@ -210,6 +226,7 @@ __all__ = [
     "split_at_events",
     "survival_curve",
     "table1",
+    "transition_rows",
 ]
 
 
