@@ -20,7 +20,6 @@ from cobalamin.models.interval_data import IntervalData, marked_missing, read_in
 from cobalamin.models.interval_hazard import HazardProblem, hazard_problem
 from cobalamin.models.interval_npmle import HazardEstimate
 from cobalamin.models.interval_profile import ProfileLikelihood, profile_covariance
-from cobalamin.models.interval_sets import interval_sets
 from cobalamin.models.matrix import Matrix, build_matrix
 from cobalamin.models.newton import Solution, covariance_of, infinite_terms, maximise
 from cobalamin.models.parametric_notes import few_events_text, term_texts
@@ -188,7 +187,7 @@ def _solve(matrix: Matrix, times: IntervalData, weight: Floats, upper: str) -> I
     z = (matrix.X[used] - center) / scale
     keep = independent_columns(z)
     z = np.ascontiguousarray(z[:, keep])
-    problem = hazard_problem(interval_sets(times.take(used)), weight[used], density=True)
+    problem = hazard_problem(times.take(used), weight[used], density=True)
     likelihood = ProfileLikelihood(problem, z)
     start = np.zeros(z.shape[1])
     null = likelihood.evaluate(start)

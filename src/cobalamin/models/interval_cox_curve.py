@@ -13,7 +13,6 @@ from cobalamin.models.interval_curves import FRAME, IntervalCurves, known_ends, 
 from cobalamin.models.interval_data import IntervalData
 from cobalamin.models.interval_hazard import hazard_problem, survival_of
 from cobalamin.models.interval_profile import ProfileLikelihood
-from cobalamin.models.interval_sets import interval_sets
 from cobalamin.models.matrix import Matrix
 from cobalamin.models.newton import maximise
 
@@ -161,7 +160,7 @@ def _bootstrap(fit: Fit, x: Floats, moments: Floats, rng: np.random.Generator, r
 
 
 def _refit(times: IntervalData, z: Floats, weight: Floats, start: Floats, at: Floats, moments: Floats) -> Floats:
-    problem = hazard_problem(interval_sets(times), weight, density=True)
+    problem = hazard_problem(times, weight, density=True)
     likelihood = ProfileLikelihood(problem, z)
     found = maximise(likelihood.evaluate, start, likelihood.evaluate(start))
     base = np.append(1.0, survival_of(problem, likelihood.baseline(found.b).mass))

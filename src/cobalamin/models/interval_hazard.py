@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cobalamin.models.interval_sets import IntervalSets
+from cobalamin.models.interval_data import IntervalData
+from cobalamin.models.interval_sets import IntervalSets, interval_sets
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -69,13 +70,13 @@ class HazardProblem:
         return survived, cumulative[self.sets.last[rows]] - cumulative[self.sets.first[rows]]
 
 
-def hazard_problem(sets: IntervalSets, weights: Floats, *, density: bool) -> HazardProblem:
+def hazard_problem(times: IntervalData, weights: Floats, *, density: bool) -> HazardProblem:
     """Set up the likelihood.
 
     Parameters
     ----------
-    sets : IntervalSets
-        Rows on innermost intervals.
+    times : IntervalData
+        n rows.
     weights : ndarray, shape (n,)
         Positive case weights.
     density : bool
@@ -87,6 +88,7 @@ def hazard_problem(sets: IntervalSets, weights: Floats, *, density: bool) -> Haz
     HazardProblem
         Ready for `maximise_hazard`.
     """
+    sets = interval_sets(times, density=density)
     point = sets.exact & density
     stop = np.where(point, sets.last, sets.first)
     interval = (sets.last > sets.first) & ~point

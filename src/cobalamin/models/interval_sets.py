@@ -50,13 +50,16 @@ class IntervalSets:
         return np.asarray(np.cumsum(change)[:-1], dtype=np.float64)
 
 
-def interval_sets(times: IntervalData) -> IntervalSets:
+def interval_sets(times: IntervalData, *, density: bool = False) -> IntervalSets:
     """Find the innermost intervals and place each row on them.
 
     Parameters
     ----------
     times : IntervalData
         n rows.
+    density : bool
+        Whether exact times count by hazard mass times survival (Cox models) rather than by probability (survival curves): the row then
+        survives its own time, and hazard after it costs less.
 
     Returns
     -------
@@ -89,7 +92,10 @@ def interval_sets(times: IntervalData) -> IntervalSets:
     opens = _key(times.lower, moments, np.where(exact, _EXACT, _OPEN))
     closes = _key(times.upper, moments, np.full(len(exact), _CLOSE))
     enters = _key(times.entry, moments, np.full(len(exact), _CLOSE))
-    keys = np.unique(np.concatenate([opens, closes[times.happened], enters[np.isfinite(times.entry)]]))
+    parts = [opens, closes[times.happened], enters[np.isfinite(times.entry)]]
+    if density:
+        parts.append(_key(times.upper, moments, np.full(len(exact), _OPEN))[exact])
+    keys = np.unique(np.concatenate(parts))
     opening = keys % 3 != _CLOSE
     here = np.flatnonzero(opening[:-1] & ~opening[1:])
     ends = keys[here + 1]

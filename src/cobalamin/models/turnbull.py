@@ -17,7 +17,6 @@ from cobalamin.models.interval_curves import FRAME, IntervalCurves, known_ends, 
 from cobalamin.models.interval_data import IntervalData, marked_missing, read_intervals
 from cobalamin.models.interval_hazard import HazardProblem, hazard_problem, survival_of
 from cobalamin.models.interval_npmle import HazardEstimate, maximise_hazard
-from cobalamin.models.interval_sets import interval_sets
 from cobalamin.models.kaplan_meier import RiskSets, confidence_limits
 from cobalamin.models.turnbull_variance import NO_ERROR, bootstrap_limits, log_variance
 
@@ -178,7 +177,7 @@ def _check_choice(confidence: str, level: float, seed: object, replicates: int) 
 def _one_curve(
     times: IntervalData, weight: Floats, rng: np.random.Generator | None, replicates: int, confidence: str, level: float
 ) -> _Curve:
-    problem = hazard_problem(interval_sets(times), weight, density=False)
+    problem = hazard_problem(times, weight, density=False)
     estimate = maximise_hazard(problem, np.ones(len(weight)))
     survival = survival_of(problem, estimate.mass)
     middle = (problem.sets.left + problem.sets.right) / 2

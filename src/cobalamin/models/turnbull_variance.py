@@ -9,7 +9,6 @@ from cobalamin.models.interval_bend import solve_bend
 from cobalamin.models.interval_data import IntervalData
 from cobalamin.models.interval_hazard import HazardProblem, hazard_problem, slopes, survival_of
 from cobalamin.models.interval_npmle import maximise_hazard
-from cobalamin.models.interval_sets import interval_sets
 
 Floats = npt.NDArray[np.float64]
 
@@ -102,7 +101,7 @@ def bootstrap_limits(
 
 
 def _survival_at(times: IntervalData, weight: Floats, moments: Floats) -> Floats:
-    problem = hazard_problem(interval_sets(times), weight, density=False)
+    problem = hazard_problem(times, weight, density=False)
     mass = maximise_hazard(problem, np.ones(len(weight)), tolerance=1e-6).mass
     middle = (problem.sets.left + problem.sets.right) / 2
     return np.append(1.0, survival_of(problem, mass))[np.searchsorted(middle, moments, side="right")]
