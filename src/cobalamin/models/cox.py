@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import FitWarning
+from cobalamin.core.followup import FollowUp
 from cobalamin.models.covariance import expand_matrix, expand_vector, influence, sandwich
 from cobalamin.models.cox_residuals import score_residuals
 from cobalamin.models.cox_rows import CoxColumns, CoxRows, check_arguments, listed, read_rows
@@ -22,7 +23,7 @@ from cobalamin.models.penalty import Penalty
 from cobalamin.models.risk_sets import risk_sets
 from cobalamin.models.rows import Missing
 from cobalamin.models.survey import Survey, SurveyDesign, read_design, survey_covariance
-from cobalamin.models.tabulate import count_levels
+from cobalamin.models.tabulate import Count, count_levels
 
 Floats = npt.NDArray[np.float64]
 
@@ -159,7 +160,6 @@ def _variance(kind: str, solved: Solved, model: CoxRows, design: SurveyDesign | 
 
 def _fit(call: str, matrix: Matrix, model: CoxRows, solved: Solved, kind: str, variance: Floats, design: SurveyDesign | None) -> Fit:
     follow, keep = model.follow, solved.keep
-    start = np.where(np.isfinite(follow.entry), follow.entry, 0.0)
     notes = (*matrix.notes, *solved.warnings)
     for text in solved.urgent:
         python_warnings.warn(text, FitWarning, stacklevel=3)
@@ -180,7 +180,7 @@ def _fit(call: str, matrix: Matrix, model: CoxRows, solved: Solved, kind: str, v
         loglik_null=solved.loglik_null,
         converged=solved.converged,
         iterations=solved.iterations,
-        counts=count_levels(matrix, follow.event.astype(np.float64), follow.exit - start),
+        counts=_counts(matrix, follow),
         warnings=notes,
         term_warnings=solved.term_warnings,
         limits=solved.limits,
@@ -200,6 +200,14 @@ def _fit(call: str, matrix: Matrix, model: CoxRows, solved: Solved, kind: str, v
             "offset_name": model.offset_name,
         },
     )
+
+
+def _counts(matrix: Matrix, follow: FollowUp) -> Mapping[tuple[str, str], Count]:
+    """Rows, events and person-time of each level; nothing is made where there is no factor."""
+    if not matrix.factors:
+        return {}
+    start = np.where(np.isfinite(follow.entry), follow.entry, 0.0)
+    return count_levels(matrix, follow.event.astype(np.float64), follow.exit - start)
 
 
 def _facts(model: CoxRows, solved: Solved, design: SurveyDesign | None, matrix: Matrix) -> Mapping[str, float]:

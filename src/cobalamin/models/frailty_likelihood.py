@@ -78,7 +78,7 @@ class FrailtyProblem:
             Sums.
         """
         if rows.ndim == 1:
-            return np.bincount(self.codes, rows * self.weight, minlength=self.count)
+            return np.asarray(np.bincount(self.codes, rows * self.weight, minlength=self.count), dtype=np.float64)
         columns = [self.sums(rows[:, j]) for j in range(rows.shape[1])]
         return np.column_stack(columns) if columns else np.zeros((self.count, 0))
 
@@ -248,7 +248,7 @@ def _spared(problem: FrailtyProblem, model: PartialLikelihood, hazard: Hazard, r
     dead, bins = np.bincount(inverse, risk), cells % size
     present = share[np.searchsorted(keys, cells, side="right") - 1]
     spared = 2 * hazard.b2[bins] * present * dead - hazard.c2[bins] * dead**2
-    return np.bincount(cells // size, spared, minlength=problem.count)
+    return np.asarray(np.bincount(cells // size, spared, minlength=problem.count), dtype=np.float64)
 
 
 def _correction(events: Floats, nu: float) -> float:

@@ -64,7 +64,7 @@ def profile_interval(fit: Fit, term: str | Sequence[str] | None = None, level: f
     >>> profile_interval(cox("x", people, exit="t", event="d"), "x").round(2).values.tolist()
     [['x', -0.14, -1.12, 0.83, 0.78]]
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtrc, chdtri
 
     solved = solution_of(fit)
     if fit.variance != "model" or "frailty" in fit.parts:
@@ -76,10 +76,10 @@ def profile_interval(fit: Fit, term: str | Sequence[str] | None = None, level: f
     rows = []
     for name in names:
         j = coefficient_index(fit, name)
-        found = _row(solved, int(position[j]), float(chi2.ppf(level, 1)) / 2) if solved.keep[j] else (np.nan,) * 3
+        found = _row(solved, int(position[j]), float(chdtri(1, 1 - level)) / 2) if solved.keep[j] else (np.nan,) * 3
         rows.append((name, fit.coefficients[j], *found))
     table = pd.DataFrame(rows, columns=["term", "estimate", "conf_low", "conf_high", "drop"])
-    return table.assign(p_value=chi2.sf(2 * table.pop("drop").to_numpy(), 1))
+    return table.assign(p_value=chdtrc(1, 2 * table.pop("drop").to_numpy()))
 
 
 def _row(solved: Solved, j: int, half: float) -> tuple[float, float, float]:
