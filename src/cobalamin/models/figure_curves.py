@@ -1,4 +1,4 @@
-"""Rows behind the figures of curves and states: simultaneous bands, log-log curves, transitions with their rates."""
+"""Rows behind the figures of curves and states: simultaneous bands, log-log curves, transitions."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def _loglog(survival: pd.Series[float]) -> Floats:
     return np.where(inside, np.log(-np.log(np.where(inside, s, 0.5))), np.nan)
 
 
-def transition_estimates(result: MultiState, *, model: str | None = None, outcome: str = "", level: float | None = None) -> Estimates:
-    """Return the states and transitions of a multi-state process, with counts and rates, as rows of results.
+def transition_estimates(result: MultiState, *, model: str | None = None, outcome: str = "") -> Estimates:
+    """Return the states and transitions of a multi-state process, with counts and person-time, as rows of results.
 
     Parameters
     ----------
@@ -122,27 +122,16 @@ def transition_estimates(result: MultiState, *, model: str | None = None, outcom
         Name of the grouping; the column's by default.
     outcome : str
         Name of the outcome.
-    level : float, optional
-        Confidence level; that of the result by default.
 
     Returns
     -------
     Estimates
         Analysis ``multi-state``, context ``summary``, per group: ``state`` (``term``; ``n`` people seen in it, ``person_time`` in it), in
-        order, and ``transition rate`` (``term`` -> ``level``; ``events``, ``person_time`` at risk, ``value`` per unit of time).
-
-    Raises
-    ------
-    DataError
-        A level outside (0, 1).
+        order, and ``transition`` (``term`` -> ``level``; ``events``, ``person_time`` at risk).
 
     Notes
     -----
-    The limits of a rate are exact for a Poisson count: ``chi2(alpha / 2; 2 d) / (2 T)`` and ``chi2(1 - alpha / 2; 2 d + 2) / (2 T)``.
-
-    References
-    ----------
-    Garwood F. Fiducial limits for the Poisson distribution. Biometrika 1936;28:437-442. doi:10.1093/biomet/28.3-4.437
+    The rate is ``events / person_time``; it is left to the figure, because a rate beside a rounded count gives the count away.
 
     Examples
     --------
@@ -150,14 +139,11 @@ def transition_estimates(result: MultiState, *, model: str | None = None, outcom
     >>> rows = pd.DataFrame({"id": [1, 1, 2], "in": [0, 1, 0], "out": [1, 3, 2], "was": ["well", "LS", "well"]})
     >>> rows["then"] = ["LS", "dead", "dead"]
     >>> names = {"person": "id", "entry": "in", "exit": "out", "from_state": "was", "to_state": "then"}
-    >>> made = transition_estimates(multi_state(rows, **names, states=["well", "LS", "dead"])).where(measure="transition rate")
+    >>> made = transition_estimates(multi_state(rows, **names, states=["well", "LS", "dead"])).where(measure="transition")
     >>> made.frame[["term", "level", "events", "person_time"]].to_numpy().tolist()
     [['well', 'LS', 1.0, 3.0], ['well', 'dead', 1.0, 3.0], ['LS', 'dead', 1.0, 2.0]]
     """
-    share = result.level if level is None else level
-    if not 0 < share < 1:
-        raise DataError(f"level: got {share:g}; expected a share between 0 and 1, as 0.95.")
-    rows = [{"subgroup": g, **row} for g, p in result.processes.items() for row in (*_states(p, result), *_moves(p, result, share))]
+    rows = [{"subgroup": g, **row} for g, p in result.processes.items() for row in (*_states(p, result), *_moves(p, result))]
     common = {"context": "summary", "model": result.by if model is None else model, "outcome": outcome, "unit": result.unit}
     return Estimates.from_rows(rows, analysis="multi-state", **common)
 
@@ -172,13 +158,7 @@ def _states(process: Process, result: MultiState) -> list[dict[str, Any]]:
     return rows
 
 
-def _moves(process: Process, result: MultiState, level: float) -> list[dict[str, Any]]:
-    from scipy.special import gammaincinv
-
-    rows, tail = [], (1 - level) / 2
-    for old, new, n, time in count_transitions(process.chain):
-        if new >= 0:
-            limits = {"low": gammaincinv(n, tail) / time, "high": gammaincinv(n + 1, 1 - tail) / time}
-            names = {"term": result.states[old], "level": result.states[new], "measure": "transition rate"}
-            rows.append({**names, "value": n / time, **limits, "events": n, "person_time": time})
-    return rows
+def _moves(process: Process, result: MultiState) -> list[dict[str, Any]]:
+    moves = [move for move in count_transitions(process.chain) if move[1] >= 0]
+    names = [{"term": result.states[old], "level": result.states[new], "measure": "transition"} for old, new, _, _ in moves]
+    return [{**name, "events": n, "person_time": time} for name, (_, _, n, time) in zip(names, moves, strict=True)]

@@ -45,7 +45,7 @@ def _curves(rows: Estimates, which: tuple[str, str, str], facts: StudyFacts) -> 
     risk = bool(frame["value"].min() > RARE)
     groups = list(dict.fromkeys(frame["subgroup"]))
     event = level_label(state, facts) if state in facts.levels else outcome_label(outcome, facts)
-    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 else ""
+    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 and grouping else ""
     title = f"{'Cumulative probability of' if risk else 'Survival free of'} {event}{by}"
     text = f"{'One minus the Kaplan-Meier' if risk else 'Kaplan-Meier'} estimate with {level_text(facts)} (shaded);"
     text += " every other end of follow-up counts as censoring. Curves are not adjusted. Beneath: people at risk."

@@ -14,10 +14,9 @@ from cobalamin.report import theme
 from cobalamin.report.distribution import bar_heights
 from cobalamin.report.exhibit import Exhibit, FigureBody
 from cobalamin.report.facts import StudyFacts
-from cobalamin.report.forest import ratio_ticks
 from cobalamin.report.labels import outcome_label, plain, slug, term_label
 from cobalamin.report.records import records
-from cobalamin.report.schoenfeld import model_name
+from cobalamin.report.schoenfeld import model_name, ratio_axis
 from cobalamin.report.tables import caption, level_text
 
 if TYPE_CHECKING:
@@ -153,9 +152,7 @@ def _draw_ratio(axes: Axes, frame: pd.DataFrame, facts: StudyFacts) -> None:
     top = min(math.log(min(np.nanmax(high), 1e9)), math.log(max(value.max(), 1.0)) + WIDEST)
     room = max(0.06 * (top - bottom), 0.01)
     axes.set_ylim(math.exp(bottom - room), math.exp(top + room))
-    axes.set_yticks(ratio_ticks(*axes.get_ylim()))
-    axes.set_yticks([], minor=True)
-    axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    ratio_axis(axes)
     theme.light_grid(axes)
     axes.axhline(1, color=theme.GREY, linewidth=0.9)
     axes.fill_between(at, low, high, color=theme.COLORS[0], alpha=0.16, linewidth=0)

@@ -48,7 +48,7 @@ def _incidence(rows: Estimates, others: list[str], which: tuple[str, str, str], 
     every, at_risk = rows.where(measure=MEASURE).frame, rows.where(measure="at risk").frame
     frame = every.dropna(subset=["at", "value"])
     groups = list(dict.fromkeys(frame["subgroup"]))
-    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 else ""
+    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 and grouping else ""
     title = f"Cumulative incidence of {level_label(kind, facts)}{by}"
     rivals = f" in the presence of {join_words([level_label(o, facts) for o in others])}" if others else ""
     text = f"Aalen-Johansen estimate{rivals}, with {level_text(facts)} (shaded). Curves are not adjusted. Beneath: people at risk."

@@ -53,7 +53,7 @@ def _loglog(rows: Estimates, which: tuple[str, str, str], facts: StudyFacts) -> 
     frame = _drawable(rows.frame)
     groups = [g for g in dict.fromkeys(rows.frame["subgroup"]) if g in set(frame["subgroup"])]
     event = level_label(state, facts) if state in facts.levels else outcome_label(outcome, facts)
-    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 else ""
+    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 and grouping else ""
     title = f"Log-log plot of {event}{by}"
     text = "Logarithm of the cumulative hazard, log(\u2212log S), by the Kaplan-Meier estimate S, over time on a logarithmic axis."
     text += " Parallel curves speak for proportional hazards between the groups; the first few events make a curve jump."

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ANALYSIS = "proportional hazards"
 SMOOTHS = ("coefficient over time", "effect over time")
-ROW, GAP = 1.55, 0.86
+ROW, GAP = 1.55, 0.66
 # a band further out than this from the curve would flatten it
 WIDEST = math.log(8)
 
@@ -112,12 +112,12 @@ def _draw(
     columns = min(len(panels), 2)
     lines = math.ceil(len(panels) / columns)
     tall = ROW if columns > 1 else 2.3
-    height = lines * (tall + GAP) + 0.32
+    height = lines * (tall + GAP) + 0.24
     figure = theme.new_figure(height)
-    left, right, between = 0.125, 0.975, 0.125
+    left, right, between = 0.125, 0.975, 0.16
     width = (right - left - between * (columns - 1)) / columns
     for i, (term, level) in enumerate(panels):
-        x, y = left + (i % columns) * (width + between), height - (i // columns + 1) * (tall + GAP) + GAP * 0.42
+        x, y = left + (i % columns) * (width + between), height - (i // columns + 1) * (tall + GAP) + 0.27
         axes = figure.add_axes((x, y / height, width, tall / height))
         part = smooth.loc[(smooth["term"] == term) & (smooth["level"] == level)].sort_values("at")
         _panel(axes, part, rows.where(measure=("coefficient", "effect"), term=term, level=level).frame)
@@ -154,17 +154,32 @@ def _ticks(axes: Axes, *, ratio: bool) -> None:
     theme.light_grid(axes)
     axes.locator_params(axis="x", nbins=6)
     if ratio:
-        axes.set_yticks(ratio_ticks(*axes.get_ylim()))
-        axes.set_yticks([], minor=True)
-        axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+        ratio_axis(axes)
         axes.set_ylabel("Hazard ratio")
     else:
         axes.locator_params(axis="y", nbins=5)
         axes.set_ylabel("Multiple of fit")
 
 
+def ratio_axis(axes: Axes) -> None:
+    """Give a vertical logarithmic axis of ratios round numbers, evenly spread where the ratios differ by little.
+
+    Parameters
+    ----------
+    axes : Axes
+        With its limits set.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = axes.get_ylim()
+    ticks = ratio_ticks(low, high) if high / low > 1.6 else [t for t in MaxNLocator(4).tick_values(low, high) if low <= t <= high]
+    axes.set_yticks(ticks)
+    axes.set_yticks([], minor=True)
+    axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+
+
 def _panel_words(axes: Axes, label: str, p: float, *, wide: bool) -> None:
-    axes.set_title(theme.draw_lines(label, 52 if wide else 22, 2), fontsize=theme.SMALL, pad=3, linespacing=1.05)
+    axes.set_title(theme.draw_lines(label, 52 if wide else 19, 2), fontsize=theme.SMALL, pad=3, linespacing=1.05)
     if math.isfinite(p):
         look: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": theme.SMALL}
         axes.text(0.985, 0.975, theme.draw_text(fmt.p_phrase(p)), transform=axes.transAxes, **look)

@@ -29,7 +29,7 @@ HATCHES = ("", "////", "....", "\\\\\\\\", "xx", "--", "++")
 FILLS = ("#5b9bc8", "#f0b48a", "#8fd1bd", "#e3c0d4", "#bfe0f3", "#f5d79b", "#b0b0b0")
 # below this share of people with an event the axis is cut, or nothing would be seen
 RARE = 0.4
-ROW, GAP = 1.9, 0.62
+ROW, GAP, FOOT = 1.9, 0.5, 0.2
 
 
 def exhibits_stacked(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
@@ -112,7 +112,7 @@ def _stacked(rows: Estimates, grouping: str, outcome: str, facts: StudyFacts) ->
     panels = {g: panel for g, panel in found.items() if len(panel[0]) > 1}
     if not panels:
         return None
-    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 else ""
+    by = f" by {group_label(grouping, facts)}" if len(groups) > 1 and grouping else ""
     title = f"Where people are over time{by}" if in_states else f"Kinds of event over time, stacked{by}"
     text = "The height of each area is the share of people at that time; areas add up to 100%. Aalen-Johansen estimates."
     cut = _top(panels) < 1
@@ -143,22 +143,22 @@ def _draw(
 ) -> FigureBody:
     columns = min(len(panels), 2)
     lines = math.ceil(len(panels) / columns)
-    tall = ROW if columns > 1 else 2.5
+    titles = [theme.draw_lines(level_label(g, facts) or "All", 15, 2) if columns > 1 else "" for g in panels]
+    tall, gap = ROW if columns > 1 else 2.5, GAP + 0.14 * any("\n" in t for t in titles)
     names = [theme.draw_lines(label, 20, 2) for label in labels]
-    legend = 0.1 + sum(0.24 + 0.14 * any("\n" in n for n in names[i : i + 2]) for i in range(0, len(names), 2))
-    height = lines * (tall + GAP) + legend + 0.12
+    legend = 0.06 + sum(0.24 + 0.14 * any("\n" in n for n in names[i : i + 2]) for i in range(0, len(names), 2))
+    height = lines * (tall + gap) + legend + FOOT
     figure = theme.new_figure(height)
-    left, right, between = 0.115, 0.975, 0.085
+    left, right, between = 0.14, 0.97, 0.06
     width = (right - left - between * (columns - 1)) / columns
     end, top = max(times[-1] for times, _ in panels.values()), _top(panels)
-    for i, (group, (times, values)) in enumerate(panels.items()):
-        x, y = left + (i % columns) * (width + between), height - legend - (i // columns) * (tall + GAP) - tall - 0.1
+    for i, (times, values) in enumerate(panels.values()):
+        x, y = left + (i % columns) * (width + between), height - legend - (i // columns) * (tall + gap) - tall - (gap - 0.32)
         axes = figure.add_axes((x, y / height, width, tall / height))
         _draw_areas(axes, times, values, steps=not facts.protected_curves)
         _panel_axes(axes, (min(t[0] for t, _ in panels.values()), end), top, first=i % columns == 0)
-        if len(panels) > 1:
-            axes.set_title(theme.draw_lines(level_label(group, facts) or "All", 22, 1), fontsize=theme.SMALL, pad=3)
-    figure.text((left + right) / 2, 0.1 / height, theme.draw_lines(time_label(frame, facts), 44, 1), ha="center", va="bottom")
+        axes.set_title(titles[i], fontsize=theme.SMALL, pad=3, linespacing=1.05)
+    figure.text((left + right) / 2, 0.06 / height, theme.draw_lines(time_label(frame, facts), 44, 1), ha="center", va="bottom")
     _legend(figure, names, 1 - 0.04 / height)
     return theme.save(figure, key=key, title=title, desc=alt, simulated=facts.simulated)
 
@@ -195,4 +195,6 @@ def _legend(figure: Any, names: list[str], top: float) -> None:
 
     looks = [_fill(i, len(names)) for i in range(len(names))]
     handles = [Patch(**{**look, "edgecolor": "#444444", "linewidth": 0.7}) for look in looks]
-    figure.legend(handles, names, loc="upper left", bbox_to_anchor=(0.1, top), ncols=2, borderaxespad=0, handleheight=1.1, handlelength=2.2)
+    figure.legend(
+        handles, names, loc="upper left", bbox_to_anchor=(0.13, top), ncols=2, borderaxespad=0, handleheight=1.1, handlelength=2.2
+    )
