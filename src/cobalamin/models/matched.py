@@ -81,7 +81,8 @@ def conditional_logistic(
     -----
     A set with the cases C among its members R contributes ``exp(sum over C of x'b) / sum over subsets S of R of size |C| of
     exp(sum over S of x'b)``; the sum over subsets is built up member by member in n d steps. This is a Cox model with the sets as
-    strata and exact ties, R's ``clogit(method = "exact")``.
+    strata and exact ties, R's ``clogit(method = "exact")``. With an approximation, too, sets without a control are left out; R's
+    approximations let them speak.
 
     References
     ----------
