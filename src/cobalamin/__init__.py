@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cobalamin.models.concordance import concordance
     from cobalamin.models.cox import cox
     from cobalamin.models.cox_predict import predict_survival
-    from cobalamin.models.cox_residuals import cox_baseline, cox_residuals
+    from cobalamin.models.cox_residuals import cox_baseline, cox_residuals, event_rows
     from cobalamin.models.cumulative_incidence import cumulative_incidence
     from cobalamin.models.curve_set import Curves
     from cobalamin.models.curves import survival_curve
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from cobalamin.models.multistate_result import MultiState
     from cobalamin.models.multistate_rows import transition_rows
     from cobalamin.models.nelson_aalen import cumulative_hazard
+    from cobalamin.models.penalty import Ridge
     from cobalamin.models.ph_test import ph_test
     from cobalamin.models.profile_interval import profile_interval
     from cobalamin.models.recurrent import recurrent_events
@@ -109,6 +110,7 @@ _ROOMS = {
     "models.cox_residuals": (
         "cox_baseline",
         "cox_residuals",
+        "event_rows",
     ),
     "models.cumulative_incidence": ("cumulative_incidence",),
     "models.curve_set": ("Curves",),
@@ -133,6 +135,7 @@ _ROOMS = {
     "models.multistate_result": ("MultiState",),
     "models.multistate_rows": ("transition_rows",),
     "models.nelson_aalen": ("cumulative_hazard",),
+    "models.penalty": ("Ridge",),
     "models.ph_test": ("ph_test",),
     "models.profile_interval": ("profile_interval",),
     "models.recurrent": ("recurrent_events",),
@@ -181,6 +184,7 @@ __all__ = [
     "MultiState",
     "Outcome",
     "Results",
+    "Ridge",
     "SimulatedSource",
     "Source",
     "Study",
@@ -204,6 +208,7 @@ __all__ = [
     "cumulative_incidence",
     "design_from_mapping",
     "disclose",
+    "event_rows",
     "fine_gray",
     "flexible_parametric",
     "gray_test",
