@@ -204,7 +204,7 @@ def _draw_curve(axes: Axes, part: pd.DataFrame, i: int, name: str, *, first: flo
 
 def _draw_band(axes: Axes, part: pd.DataFrame, i: int, *, steps: bool) -> None:
     part = part.dropna(subset=["at", "low", "high"]).sort_values("at", kind="stable")
-    look: dict[str, Any] = {"color": theme.style(i)["color"], "linewidth": 0.7, "linestyle": "-"}
+    look: dict[str, Any] = {**theme.style(i), "linewidth": 0.7}
     for column in ("low", "high"):
         axes.plot(part["at"], 100 * part[column], drawstyle="steps-post" if steps else "default", **look)
 

@@ -146,10 +146,11 @@ def log_spread(at: Any) -> bool:
 
 
 def _draw_ratio(axes: Axes, frame: pd.DataFrame, facts: StudyFacts) -> None:
-    at, value, low, high = (frame[c].to_numpy() for c in ("at", "value", "low", "high"))
+    at = frame["at"].to_numpy()
+    value, low, high = (frame[c].clip(1e-12, 1e12).to_numpy() for c in ("value", "low", "high"))
     axes.set_yscale("log")
-    bottom = max(math.log(max(np.nanmin(low), 1e-9)), math.log(min(value.min(), 1.0)) - WIDEST)
-    top = min(math.log(min(np.nanmax(high), 1e9)), math.log(max(value.max(), 1.0)) + WIDEST)
+    bottom = max(math.log(np.nanmin(np.append(low, 1.0))), math.log(min(value.min(), 1.0)) - WIDEST)
+    top = min(math.log(np.nanmax(np.append(high, 1.0))), math.log(max(value.max(), 1.0)) + WIDEST)
     room = max(0.06 * (top - bottom), 0.01)
     axes.set_ylim(math.exp(bottom - room), math.exp(top + room))
     ratio_axis(axes)

@@ -26,6 +26,8 @@ SMOOTHS = ("coefficient over time", "effect over time")
 ROW, GAP = 1.55, 0.66
 # a band further out than this from the curve would flatten it
 WIDEST = math.log(8)
+# a coefficient further from 0 is a model that went wrong, and cannot be drawn as a ratio
+FURTHEST = 50.0
 
 
 def exhibits_schoenfeld(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
@@ -129,8 +131,9 @@ def _draw(
 
 def _panel(axes: Axes, part: pd.DataFrame, constant: pd.DataFrame) -> None:
     ratio = part["measure"].iloc[0] == SMOOTHS[0]
-    at, value, low, high = (part[c].to_numpy() for c in ("at", "value", "low", "high"))
-    fixed = constant["value"].to_numpy()[:1]
+    at = part["at"].to_numpy()
+    value, low, high = (part[c].clip(-FURTHEST, FURTHEST).to_numpy() for c in ("value", "low", "high"))
+    fixed = constant["value"].clip(-FURTHEST, FURTHEST).to_numpy()[:1]
     middle = np.append(value, fixed)
     # the band may be cut, the curve and the constant never
     widest = WIDEST if ratio else 4.0

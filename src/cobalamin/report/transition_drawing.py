@@ -18,6 +18,8 @@ BOX, BETWEEN, SINK, LANE = 168.0, 150.0, 128.0, 126.0
 ROOM = 66.0
 FONT_SIZE, SMALL = 12.5, 11.5
 LINE, PAD, EDGE = 16.5, 9.0, 3.0
+# room at the left for the numbers of an arrow that has one back beside it
+BACK = 44.0
 # a small diagram must not grow to the width of the page
 NARROWEST = 470.0
 
@@ -72,7 +74,7 @@ def lay_out(n_states: int, arrows: list[Arrow]) -> Layout:
     Returns
     -------
     Layout
-        The final state with most arrows into it stands beside the others, if two or more lead there or there are several.
+        The final state with most arrows into it stands beside the others, unless it is the only one and only the state before leads there.
 
     Examples
     --------
@@ -84,7 +86,9 @@ def lay_out(n_states: int, arrows: list[Arrow]) -> Layout:
     final = [i for i in range(n_states) if not any(a.start == i for a in arrows)]
     into = {i: sum(a.end == i for a in arrows) for i in final}
     most = max(into.values(), default=0)
-    beside = max((i for i in final if into[i] == most), default=None) if n_states > 2 and (most > 1 or len(final) > 1) else None
+    last = max((i for i in final if into[i] == most), default=-1)
+    passed = any(a.end == last and a.start != last - 1 for a in arrows)
+    beside = last if n_states > 2 and last >= 0 and (passed or len(final) > 1) else None
     column = tuple(i for i in range(n_states) if i != beside)
     place = {state: row for row, state in enumerate(column)}
     far = [a for a in arrows if a.end != beside and abs(place[a.start] - place[a.end]) > 1]
@@ -115,10 +119,11 @@ def draw_transitions(
         The drawing.
     """
     layout = lay_out(len(states), arrows)
-    root, taken = svg.element("svg"), LANE * len(layout.aside) + BOX + 2 * EDGE
-    taken += BETWEEN + SINK if layout.beside is not None else 0.0
+    both = {(a.start, a.end) for a in arrows} & {(a.end, a.start) for a in arrows}
+    left = LANE * len(layout.aside) + (BACK if both else 0.0)
+    taken = left + BOX + 2 * EDGE + (BETWEEN + SINK if layout.beside is not None else 0.0)
     width = max(taken, NARROWEST)
-    x = EDGE + LANE * len(layout.aside) + (width - taken) / 2
+    root, x = svg.element("svg"), EDGE + left + (width - taken) / 2
     lines = {i: [*((t, True) for t in wrap(name, _ems(BOX), 2)), *(((n, False),) if n else ())] for i, (name, n) in enumerate(states)}
     tops, bottoms, y = {}, {}, EDGE
     for i in layout.column:
@@ -129,9 +134,9 @@ def draw_transitions(
         if a.end == layout.beside:
             _across(root, a, x + BOX, (tops[a.start] + bottoms[a.start]) / 2)
         elif a not in layout.aside:
-            _along(root, a, x + BOX / 2, tops, bottoms, both=any((b.start, b.end) == (a.end, a.start) for b in arrows))
+            _along(root, a, x + BOX / 2, tops, bottoms, both=(a.start, a.end) in both)
     for lane, a in enumerate(layout.aside):
-        _around(root, a, x, lane, tops, bottoms)
+        _around(root, a, x, BACK if both else 0.0, lane, tops, bottoms)
     for i in layout.column:
         _box(root, lines[i], x, tops[i], BOX, bottoms[i] - tops[i])
     if layout.beside is not None:
@@ -167,11 +172,11 @@ def _along(root: Element, arrow: Arrow, x: float, tops: dict[int, float], bottom
     _text(root, arrow.rate, x + (-9 if left else 9), middle + 12, "end" if left else "start")
 
 
-def _around(root: Element, arrow: Arrow, x: float, lane: int, tops: dict[int, float], bottoms: dict[int, float]) -> None:
+def _around(root: Element, arrow: Arrow, x: float, room: float, lane: int, tops: dict[int, float], bottoms: dict[int, float]) -> None:
     start, end = ((tops[i] + bottoms[i]) / 2 for i in (arrow.start, arrow.end))
     shift = 9.0 * lane + 4
     start, end = (start + shift, end - shift) if end > start else (start - shift, end + shift)
-    left, middle = x - LANE * (lane + 0.5), (start + end) / 2
+    left, middle = x - room - LANE * (lane + 0.5), (start + end) / 2
     _path(root, f"M{x:g} {start:g}H{left:g}V{end:g}H{x - 6:g}")
     _head(root, x, end, (1, 0))
     width = SMALL * max(text_width(arrow.count), text_width(arrow.rate)) + 4
