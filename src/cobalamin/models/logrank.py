@@ -239,7 +239,10 @@ def _overall(scores: Scores, groups: Grouping) -> pd.DataFrame:
     spread = np.sqrt(np.diag(scores.variance))
     alone = spread <= _RANK_TOLERANCE * spread.max(initial=0.0)
     if alone.all():
-        raise DataError(f"{groups.name}: at no event are two groups at risk together (or all at risk have it); nothing to compare.")
+        raise DataError(
+            f"{groups.name}: nothing to compare, because at no event two groups are at risk together with somebody who goes on, or the"
+            " weights are 0 there (a curve that falls to 0 among the first who enter has no weight later)."
+        )
     if alone.any():
         names = list_names(label for label, out in zip(groups.labels, alone, strict=True) if out)
         warnings.warn(
