@@ -160,6 +160,7 @@ def _variance(kind: str, solved: Solved, model: CoxRows, design: SurveyDesign | 
 
 def _fit(call: str, matrix: Matrix, model: CoxRows, solved: Solved, kind: str, variance: Floats, design: SurveyDesign | None) -> Fit:
     follow, keep = model.follow, solved.keep
+    used = np.ones(len(follow), dtype=bool) if model.used is None else model.used
     notes = (*matrix.notes, *solved.warnings)
     for text in solved.urgent:
         python_warnings.warn(text, FitWarning, stacklevel=3)
@@ -171,16 +172,16 @@ def _fit(call: str, matrix: Matrix, model: CoxRows, solved: Solved, kind: str, v
         covariance=expand_matrix(variance, keep),
         model_covariance=expand_matrix(solved.covariance, keep),
         variance=kind,
-        n=len(follow),
+        n=int(used.sum()),
         n_missing=matrix.n_missing,
         missing=matrix.missing,
-        events=float(follow.event.sum()),
-        person_time=follow.person_time,
+        events=float(follow.event[used].sum()),
+        person_time=follow.person_time if used.all() else float(_at_risk(follow)[used].sum()),
         loglik=solved.loglik,
         loglik_null=solved.loglik_null,
         converged=solved.converged,
         iterations=solved.iterations,
-        counts=_counts(matrix, follow),
+        counts=_counts(matrix, follow, used),
         warnings=notes,
         term_warnings=solved.term_warnings,
         limits=solved.limits,
@@ -202,16 +203,21 @@ def _fit(call: str, matrix: Matrix, model: CoxRows, solved: Solved, kind: str, v
     )
 
 
-def _counts(matrix: Matrix, follow: FollowUp) -> Mapping[tuple[str, str], Count]:
+def _at_risk(follow: FollowUp) -> Floats:
+    return np.asarray(follow.exit - np.where(np.isfinite(follow.entry), follow.entry, 0.0))
+
+
+def _counts(matrix: Matrix, follow: FollowUp, used: npt.NDArray[np.bool_]) -> Mapping[tuple[str, str], Count]:
     """Rows, events and person-time of each level; nothing is made where there is no factor."""
     if not matrix.factors:
         return {}
-    start = np.where(np.isfinite(follow.entry), follow.entry, 0.0)
-    return count_levels(matrix, follow.event.astype(np.float64), follow.exit - start)
+    return count_levels(matrix, follow.event.astype(np.float64), _at_risk(follow), used)
 
 
 def _facts(model: CoxRows, solved: Solved, design: SurveyDesign | None, matrix: Matrix) -> Mapping[str, float]:
     facts = {"likelihood_ratio": 2 * (solved.loglik - solved.loglik_null)}
+    if model.used is not None and not model.used.all():
+        facts["n_zero_weight"] = float((~model.used).sum())
     if model.stratum is not None:
         facts["n_strata"] = float(model.n_strata)
     if model.clusters is not None:

@@ -107,7 +107,8 @@ def logistic(
     if notes:
         warnings.warn(" ".join(notes), FitWarning, stacklevel=2)
     null = _null_log_likelihood(y, weight, matrix.formula.intercept)
-    parameters = found.z.shape[1]
+    parameters, used = found.z.shape[1], weight > 0
+    absent = {} if used.all() else {"n_zero_weight": float((~used).sum())}
     return Fit(
         family=LOGISTIC,
         call=_call(formula, weights, cluster, survey),
@@ -116,21 +117,21 @@ def logistic(
         covariance=covariance,
         model_covariance=found.covariance(found.bread),
         variance=kind,
-        n=len(y),
+        n=int(used.sum()),
         n_missing=matrix.n_missing,
         missing=matrix.missing,
-        events=float(y.sum()),
+        events=float(y[used].sum()),
         person_time=np.nan,
         loglik=found.loglik,
         loglik_null=null,
         converged=True,
         iterations=found.iterations,
-        counts=count_levels(matrix, y),
+        counts=count_levels(matrix, y, used=used),
         df_residual=np.inf if design is None else design.degrees_of_freedom(matrix.kept) + 1 - parameters,
         warnings=matrix.notes + notes,
         term_warnings=term_notes,
         limits={matrix.names[j]: both for j, both in found.limits.items()},
-        facts={"deviance": -2 * found.loglik, "null deviance": -2 * null},
+        facts={"deviance": -2 * found.loglik, "null deviance": -2 * null, **absent},
         parts={"matrix": matrix, "response": y, "weights": weight, "fitted": found.mu},
     )
 
@@ -219,7 +220,8 @@ def _warnings(matrix: Matrix, y: Floats, weight: Floats, found: Solution) -> tup
     if found.separated.any() and not cells:
         names = list_names(matrix.names[j] for j in special if found.separated[j] and matrix.names[j] != "Intercept")
         notes.append(f"No single cell is empty: {names} together tell the outcome exactly in some or all rows.")
-    fewer = min(float(y.sum()), float(len(y) - y.sum()))
+    counting = y[weight > 0]
+    fewer = min(float(counting.sum()), float(len(counting) - counting.sum()))
     parameters = int((~found.aliases).sum()) - int(matrix.formula.intercept)
     if parameters and fewer < FEW_EVENTS * parameters:
         notes.append(f"Fewer than {FEW_EVENTS} events (or non-events) per parameter: estimates may be far from the truth.")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cobalamin.models.fit import Fit
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ def tidy_frame(fit: Fit, *, exponentiate: bool, level: float) -> pd.DataFrame:
     return pd.DataFrame({"term": list(fit.names), **columns, "conf_low": scale(low), "conf_high": scale(high)})
 
 
-def count_levels(matrix: Matrix, events: Floats | None = None, person_time: Floats | None = None) -> dict[tuple[str, str], Count]:
+def count_levels(
+    matrix: Matrix, events: Floats | None = None, person_time: Floats | None = None, used: Bools | None = None
+) -> dict[tuple[str, str], Count]:
     """Count rows, events and person-time in each level of each factor of a matrix.
 
     Parameters
@@ -85,13 +88,15 @@ def count_levels(matrix: Matrix, events: Floats | None = None, person_time: Floa
         The model matrix.
     events, person_time : ndarray, shape (n,), optional
         Events and time at risk of the rows kept.
+    used : ndarray of bool, shape (n,), optional
+        Rows to count: those of weight above zero. All by default.
 
     Returns
     -------
     dict of (variable, level) to Count
         Reference levels included.
     """
-    sums = _level_sums(matrix, events, person_time)
+    sums = _level_sums(matrix, events, person_time, used)
     counts: dict[tuple[str, str], Count] = {}
     for factor in matrix.factors:
         rows = sums[list(factor.columns)]
@@ -101,11 +106,13 @@ def count_levels(matrix: Matrix, events: Floats | None = None, person_time: Floa
     return counts
 
 
-def _level_sums(matrix: Matrix, events: Floats | None, person_time: Floats | None) -> Floats:
+def _level_sums(matrix: Matrix, events: Floats | None, person_time: Floats | None, used: Bools | None) -> Floats:
     """Sum n, events and person-time over each column, and over all rows in the last line."""
     n = len(matrix.X)
     absent = np.full(n, np.nan)
     facts = [np.ones(n), absent if events is None else events, absent if person_time is None else person_time]
+    if used is not None:
+        facts = [np.where(used | np.isnan(fact), fact, 0.0) for fact in facts]
     sums = np.full((matrix.X.shape[1] + 1, 3), np.nan)
     for factor in matrix.factors:
         for j in factor.columns:
