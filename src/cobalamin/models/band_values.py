@@ -11,8 +11,9 @@ from cobalamin.core.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 
-# terms of the series for the bridge; they fall as exp(-1.2 j^2 (a_high - a_low) / k^2) / j^2
+# most terms of the series for the bridge; they fall as exp(-w_j^2 (a_high - a_low) / 2) / j^2
 _TERMS = 20_000
+_NEGLIGIBLE = 45.0
 # polynomials for the process of equal precision, and nodes of the integrals over them
 _DEGREE, _NODES = 40, 120
 
@@ -118,9 +119,11 @@ def bridge_probability(k: float, low: float, high: float) -> float:
     >>> float(round(bridge_probability(1.2, 0.0, 1.0) + kolmogorov(1.2), 12))
     1.0
     """
-    w: Floats = np.arange(1.0, 2 * _TERMS, 2) * (np.pi / (2 * k))
+    length = high - low
+    enough = 2 * k / np.pi * np.sqrt(2 * _NEGLIGIBLE / length)
+    w: Floats = np.arange(1.0, min(2.0 * _TERMS, enough + 4), 2) * (np.pi / (2 * k))
     with np.errstate(under="ignore"):
-        terms = _cosine(w, low, k) * _cosine(w, 1 - high, k) * np.exp(-w * w * (high - low) / 2)
+        terms = _cosine(w, low, k) * _cosine(w, 1 - high, k) * np.exp(-w * w * length / 2)
     return float(np.clip(np.sqrt(2 * np.pi) / k * terms.sum(), 0.0, 1.0))
 
 
