@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -224,18 +225,39 @@ def _describe_columns(spec: Any, aliases: Mapping[str, str]) -> tuple[dict[str, 
         return str(text)
 
     levels = {written(factor): tuple(str(v) for v in state.levels) for factor, state in spec.factor_contrasts.items()}
-    return levels, [_describe(written(name), [written(f) for f in s.term.factors], levels) for s in spec.structure for name in s.columns]
+    described = [_describe(written(name), [written(f) for f in s.term.factors], levels) for s in spec.structure for name in s.columns]
+    return levels, _told_apart(described)
 
 
 def _describe(name: str, factors: list[str], levels: Mapping[str, tuple[str, ...]]) -> Column:
     """Find which level of which factor a column stands for; columns of a spline stand for themselves."""
     coded = [f for f in factors if f in levels]
-    if not coded or any(f"{f}[" in name for f in factors if f not in levels):
+    hits = _levels_in(name, factors, levels) if coded else None
+    if hits is None:
         return Column(name, name)
-    hits = [hit for f in coded if (hit := _level_in(name, f, levels[f])) is not None]
-    reference = levels[coded[0]][0] if len(factors) == 1 and f"{coded[0]}[T." in name else ""
+    reference = levels[coded[0]][0] if len(factors) == 1 and name.startswith(f"{coded[0]}[T.") else ""
     return Column(name, ":".join(factors), " & ".join(hits), reference, len(coded) == len(factors))
 
 
-def _level_in(name: str, factor: str, levels: tuple[str, ...]) -> str | None:
-    return next((v for v in levels if f"{factor}[T.{v}]" in name or f"{factor}[{v}]" in name), None)
+def _levels_in(name: str, factors: Sequence[str], levels: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Read a column name part by part, one factor each; None where it is not made of these factors and levels.
+
+    Levels may hold colons and brackets themselves, so each part is compared as a whole with every part its factor can have.
+    """
+    if not factors:
+        return None if name else ()
+    factor, rest = factors[0], factors[1:]
+    parts = [(f"{factor}[{mark}{v}]", (v,)) for v in levels[factor] for mark in ("T.", "")] if factor in levels else [(factor, ())]
+    for part, hit in parts:
+        after = name.removeprefix(part)
+        if name.startswith(part) and after.startswith(":") == bool(rest):
+            more = _levels_in(after.removeprefix(":") if rest else after, rest, levels)
+            if more is not None:
+                return (*hit, *more)
+    return None
+
+
+def _told_apart(columns: list[Column]) -> list[Column]:
+    """Give a column its whole name as level where another of the same variable has the same level."""
+    seen = Counter((c.variable, c.level) for c in columns)
+    return [replace(c, level=c.name) if seen[c.variable, c.level] > 1 else c for c in columns]

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from cobalamin.core.errors import DataError, DesignError
 from cobalamin.models.cox import cox
+from cobalamin.models.curves import survival_curve
 from cobalamin.models.regression import logistic
 from cobalamin.models.survey import Survey
 
@@ -50,3 +52,51 @@ def test_rows_of_weight_zero_are_not_counted_as_people() -> None:
             assert_allclose(ours.coefficients, wanted.coefficients, rtol=1e-6)
             assert ours.facts["n_zero_weight"] == 100
             assert "n_zero_weight" not in wanted.facts
+
+
+def test_interactions_of_factors_name_their_levels() -> None:
+    bands = pd.Categorical.from_codes(np.arange(400) % 2, ["a:b]", "[0, 5)"])
+    data = cohort().assign(band=bands)
+    for formula in ("smoking * parent_smoking", "parent_smoking * smoking", "smoking:parent_smoking", "band * smoking * x"):
+        fit = logistic(f"ill ~ {formula}", data)
+        keys = [(c.variable, c.level) for c in fit.columns]
+        assert len(set(keys)) == len(keys)
+    levels = {c.name: c.level for c in logistic("ill ~ smoking * parent_smoking", data).columns}
+    assert levels["smoking[T.former]:parent_smoking[T.current]"] == "former & current"
+    assert levels["smoking[T.current]:parent_smoking[T.former]"] == "current & former"
+    levels = {c.name: c.level for c in logistic("ill ~ band * smoking * x", data).columns}
+    assert levels["band[T.[0, 5)]:smoking[T.current]:x"] == "[0, 5) & current"
+    assert levels["smoking[T.current]:x"] == "current"
+
+
+def test_one_cluster_is_refused() -> None:
+    data = cohort().assign(clinic=1)
+    with pytest.raises(DesignError, match="at least 2 clusters"):
+        cox("x", data, exit="t", event="d", cluster="clinic")
+    with pytest.raises(DesignError, match="at least 2 clusters"):
+        logistic("ill ~ x", data, cluster="clinic")
+
+
+def test_weights_that_are_not_whole_have_the_robust_variance() -> None:
+    data = cohort().assign(w=lambda d: d["clinic"] / 10 + 0.05)
+    fit = logistic("ill ~ x", data, weights="w")
+    x = np.column_stack([np.ones(len(data)), data["x"]])
+    p, w = 1 / (1 + np.exp(-x @ fit.coefficients)), data["w"].to_numpy()
+    bread = np.linalg.inv(x.T @ (x * (w * p * (1 - p))[:, None]))
+    scores = x * (w * (data["ill"] - p).to_numpy())[:, None]
+    assert fit.variance == "robust"
+    assert_allclose(fit.covariance, bread @ scores.T @ scores @ bread, rtol=1e-8)
+    assert logistic("ill ~ x", data.assign(w=2.0), weights="w").variance == "model"
+
+
+def test_a_name_of_two_columns_is_refused() -> None:
+    data = cohort()
+    twice = pd.concat([data, data[["x"]]], axis=1)
+    for use in (
+        lambda: cox("x", twice, exit="t", event="d"),
+        lambda: logistic("ill ~ x", twice),
+        lambda: survival_curve(twice, exit="t", event="d", by="x"),
+    ):
+        with pytest.raises(DataError, match="'x' is the name of 2 columns"):
+            use()
+    assert logistic("ill ~ smoking", twice).n == len(twice)
