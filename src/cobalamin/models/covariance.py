@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cobalamin.core.errors import DesignError
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -108,6 +110,11 @@ def sandwich(influence: Floats, clusters: tuple[Ints, int] | None = None, *, cor
     ndarray, shape (p, p)
         Variance of the coefficients.
 
+    Raises
+    ------
+    DesignError
+        Fewer than two clusters.
+
     References
     ----------
     Lin DY, Wei LJ. JASA 1989;84:1074-1078. doi:10.1080/01621459.1989.10478874
@@ -119,7 +126,9 @@ def sandwich(influence: Floats, clusters: tuple[Ints, int] | None = None, *, cor
     """
     total = influence if clusters is None else sum_by(influence, *clusters)
     groups = len(total)
-    scale = groups / (groups - 1) if correction and groups > 1 else 1.0
+    if clusters is not None and groups < 2:
+        raise DesignError(f"cluster: got {groups} cluster in the rows used; a cluster-robust variance needs at least 2 clusters.")
+    scale = groups / (groups - 1) if correction else 1.0
     return np.asarray(scale * (total.T @ total))
 
 
