@@ -14,6 +14,7 @@ from cobalamin.models.binomial import explained_by, log_likelihood
 from cobalamin.models.coding import Column
 from cobalamin.models.covariance import cluster_codes, influence, sandwich
 from cobalamin.models.fit import Family, Fit
+from cobalamin.models.grouping import whole
 from cobalamin.models.logit import Solution, maximum
 from cobalamin.models.matrix import Factor, Matrix, build_matrix
 from cobalamin.models.rows import Missing
@@ -45,7 +46,8 @@ def logistic(
     data : DataFrame, n rows
         One row per person.
     weights : str, optional
-        Column of case weights: weight 2 = two people.
+        Column of case weights: weight 2 = two people. Weights that are not whole numbers cannot be numbers of people; the variance
+        is then robust.
     cluster : str, optional
         Column of clusters, for a robust variance.
     survey : Survey, optional
@@ -82,7 +84,8 @@ def logistic(
 
     Notes
     -----
-    Variances: ``model`` = inverse information (R ``glm``); ``cluster`` = sandwich of summed scores times G / (G - 1) for G
+    Variances: ``model`` = inverse information (R ``glm``); ``robust`` (weights not whole) = sandwich by row without
+    correction (R ``sandwich::sandwich``, HC0); ``cluster`` = sandwich of summed scores times G / (G - 1) for G
     clusters, no further correction (R ``sandwich::vcovCL`` with its default for glm); ``survey`` = Taylor linearization, with t
     statistics on units - strata + 1 - parameters degrees of freedom (R ``survey::svyglm(family = quasibinomial)``); its
     log-likelihood is that of weights scaled to mean 1 and serves no test.
@@ -100,7 +103,7 @@ def logistic(
     matrix = build_matrix(formula, data, extra=extra, intercept=True, response=True, inside=inside, missing=missing)
     y, weight = _outcome(matrix, data), _case_weights(matrix, data, weights, design)
     _check_both_happen(y, weight, matrix.formula.response)
-    found = maximum(matrix.X, y, weight, profile=cluster is None and survey is None)
+    found = maximum(matrix.X, y, weight, profile=cluster is None and survey is None and whole(weight))
     clusters = None if cluster is None else data[cluster].to_numpy()[matrix.kept]
     covariance, kind = _variance(matrix, y, weight, found, clusters, design)
     notes, term_notes = _warnings(matrix, y, weight, found)
@@ -196,11 +199,13 @@ def _check_both_happen(y: Floats, weight: Floats, name: str) -> None:
 def _variance(
     matrix: Matrix, y: Floats, weight: Floats, found: Solution, clusters: npt.NDArray[np.generic] | None, design: SurveyDesign | None
 ) -> tuple[Floats, str]:
-    if clusters is None and design is None:
+    if clusters is None and design is None and whole(weight):
         return found.covariance(found.bread), "model"
     moved = influence(found.z * (weight * (y - found.mu))[:, None], found.bread)
     if design is not None:
         return found.covariance(survey_covariance(moved, design, matrix.kept)), "survey"
+    if clusters is None:
+        return found.covariance(sandwich(moved)), "robust"
     return found.covariance(sandwich(moved, cluster_codes(clusters), correction=True)), "cluster"
 
 
