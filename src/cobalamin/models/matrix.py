@@ -195,6 +195,7 @@ def build_matrix(
     _check_sides(parsed, response)
     require_columns(data, extra)
     used = tuple(dict.fromkeys((*parsed.variables, *parsed.response_variables, *extra)))
+    require_columns(data, used)
     kept, counts, n_missing = complete_rows(data, used, inside)
     report_missing(counts, n_missing, int(kept.sum()), missing)
     rows = data if kept.all() else data.loc[kept]

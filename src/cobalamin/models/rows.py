@@ -17,7 +17,7 @@ Missing = Literal["drop", "error"]
 
 
 def require_columns(data: pd.DataFrame, names: Iterable[str]) -> None:
-    """Refuse names that are not columns of the data.
+    """Refuse names that are not columns of the data, or that several columns have.
 
     Parameters
     ----------
@@ -35,17 +35,22 @@ def require_columns(data: pd.DataFrame, names: Iterable[str]) -> None:
     ------
     ColumnNotFoundError
         The first absent name, with the nearest column.
+    DataError
+        A name that several columns have.
 
     Examples
     --------
     >>> require_columns(pd.DataFrame({"age": [1]}), ["age"])
     """
+    unique = data.columns.is_unique
     for name in names:
         if name not in data.columns:
             columns = [str(c) for c in data.columns]
             raise ColumnNotFoundError(
                 f"there is no column '{name}'.{did_you_mean(str(name), columns)} The columns are: {list_names(columns)}."
             )
+        if not unique and (times := int((data.columns == name).sum())) > 1:
+            raise DataError(f"'{name}' is the name of {times} columns; rename or leave out the others.")
 
 
 def complete_rows(data: pd.DataFrame, names: Sequence[str], inside: Bools | None = None) -> tuple[Bools, dict[str, int], int]:
