@@ -16,7 +16,7 @@ from cobalamin.core.errors import (
     list_names,
 )
 from cobalamin.models.coding import Coding, Column, encode, encode_columns, replay
-from cobalamin.models.columns import prepare_columns
+from cobalamin.models.columns import FEWEST_ROWS, prepare_columns
 from cobalamin.models.formula import ParsedFormula, parse_formula
 from cobalamin.models.rows import Missing, complete_rows, counted, report_missing, require_columns
 
@@ -205,7 +205,7 @@ def build_matrix(
         x, coding = encode_columns(parsed.variables, frame, intercept=intercept)
     else:
         x, coding = encode(_terms(parsed, intercept), frame, intercept=intercept, aliases=parsed.aliases)
-    _check_levels(coding)
+    _check_levels(coding, len(rows))
     _check_finite(x, coding)
     y, levels = _response(parsed, rows) if response else (None, ())
     return Matrix(x, coding.columns, kept, counts, n_missing, parsed, coding, y, levels, notes)
@@ -246,11 +246,11 @@ def _unused_levels(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_levels(coding: Coding) -> None:
+def _check_levels(coding: Coding, n: int) -> None:
     for factor, levels in coding.levels.items():
         if len(levels) < 2:
             raise DataError(
-                f"{factor}: has one level only ({levels[0]}) in the rows used; a factor needs two."
+                f"{factor}: has one level only{f' ({levels[0]})' if n >= FEWEST_ROWS else ''} in the rows used; a factor needs two."
                 " Leave it out, or look at the missing rows."
             )
 

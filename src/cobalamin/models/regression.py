@@ -12,6 +12,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError, DesignError, EventCodeError, FitWarning, list_names
 from cobalamin.models.binomial import explained_by, log_likelihood
 from cobalamin.models.coding import Column
+from cobalamin.models.columns import plain_numbers, shown_levels
 from cobalamin.models.covariance import cluster_codes, influence, sandwich
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.grouping import whole
@@ -153,15 +154,14 @@ def _outcome(matrix: Matrix, data: pd.DataFrame) -> Floats:
     """Return the outcome as 0.0 and 1.0, refusing every coding that would need a guess."""
     name = matrix.formula.response.strip("`")
     if name in data.columns:
-        column = data.loc[matrix.kept, name]
+        column = plain_numbers(data.loc[matrix.kept, name])
         if pd.api.types.is_bool_dtype(column.dtype) or set(map(type, column.unique())) <= {bool, np.bool_}:
             return column.to_numpy(dtype=np.float64)
         if not pd.api.types.is_numeric_dtype(column.dtype):
             kind = "a Categorical" if isinstance(column.dtype, pd.CategoricalDtype) else "text"
-            levels = list_names(matrix.response_levels, most=3)
             raise EventCodeError(
-                f"{name}: the outcome is {kind} with the values {levels}; expected 0/1 or True/False. Say which value is the"
-                f" event: data['{name}'] = data['{name}'] == '{matrix.response_levels[-1]}'."
+                f"{name}: the outcome is {kind} with the values {shown_levels(column)}; expected 0/1 or True/False. Say which value is the"
+                f" event: data['{name}'] = data['{name}'] == 'the event'."
             )
         y = column.to_numpy(dtype=np.float64)
     else:

@@ -81,7 +81,7 @@ def _factor(x: Any, coding: Any = None, reference: Any = None, _state: Any = Non
     coded = pd.Categorical(series, categories=known)
     unseen = int((coded.codes < 0).sum())
     if unseen:
-        raise DataError(f"C(): {unseen} of {len(series)} rows have a level the model has not seen; it knows {list_names(known)}.")
+        raise DataError(f"C(): {unseen} of {len(series)} rows have a level the model has not seen; it knows {len(known)} levels.")
     return pd.Series(coded, index=series.index)
 
 
