@@ -12,7 +12,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError, EventCodeError, FitWarning
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.aalen_johansen import Incidence, aalen_johansen, aalen_variance, delta_variance, jackknife_variance
-from cobalamin.models.grouping import Grouping, case_weights, group_by, known_rows, require_rows, whole
+from cobalamin.models.grouping import MOST_GROUPS, Grouping, case_weights, group_by, known_rows, require_rows, whole
 from cobalamin.models.incidence_curves import IncidenceCurves, check_limits
 from cobalamin.models.kaplan_meier import confidence_limits
 from cobalamin.models.risk_sets import merge_near_ties
@@ -111,7 +111,7 @@ def cumulative_incidence(
     start = None if entry is None else data[entry]
     follow = follow_up(exit=data[exit], event=data[event], entry=start, kinds=None, unit=unit, names=(entry or "entry", exit, event))
     follow = FollowUp(*merge_near_ties(follow.entry, follow.exit), follow.event, unit)
-    grouping, weight = group_by(data, by), case_weights(data, weights)
+    grouping, weight = group_by(data, by, MOST_GROUPS), case_weights(data, weights)
     owner = None if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
     missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight)}
     known = known_rows(missing if owner is None else {**missing, cluster or "": owner < 0}, "the curves")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError
 from cobalamin.core.followup import FollowUp, follow_up
-from cobalamin.models.grouping import case_weights, group_by, known_rows, require_rows, whole
+from cobalamin.models.grouping import MOST_GROUPS, case_weights, group_by, known_rows, require_rows, whole
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -119,7 +119,7 @@ def read_curve_rows(
     require_rows(data, [*columns, weights, cluster, *([by] if isinstance(by, str) else by or [])])
     late = None if entry is None else data[entry]
     follow = follow_up(exit=data[exit], event=data[event], entry=late, unit=unit, names=(entry or "entry", exit, event))
-    grouping, weight = group_by(data, by), case_weights(data, weights)
+    grouping, weight = group_by(data, by, MOST_GROUPS), case_weights(data, weights)
     owner = np.arange(len(data), dtype=np.int64) if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
     missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight), cluster or "cluster": owner < 0}
     known = known_rows(missing, purpose)

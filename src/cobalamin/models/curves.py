@@ -12,7 +12,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError, FitWarning
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.curve_set import Curves
-from cobalamin.models.grouping import Grouping, case_weights, group_by, known_rows, require_rows, whole
+from cobalamin.models.grouping import MOST_GROUPS, Grouping, case_weights, group_by, known_rows, require_rows, whole
 from cobalamin.models.kaplan_meier import RiskSets, confidence_limits, greenwood, product_limit, risk_sets, robust
 
 __all__ = ["Curves", "survival_curve"]
@@ -109,7 +109,7 @@ def survival_curve(
         unit=unit,
         names=(entry or "entry", exit, event),
     )
-    grouping, weight = group_by(data, by), case_weights(data, weights)
+    grouping, weight = group_by(data, by, MOST_GROUPS), case_weights(data, weights)
     owner = np.arange(len(data), dtype=np.int64) if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
     missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight), cluster or "cluster": owner < 0}
     known = known_rows(missing, "the curves")

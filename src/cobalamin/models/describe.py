@@ -13,7 +13,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError, EventCodeError, MissingValuesError
 from cobalamin.core.estimates import Estimates
 from cobalamin.core.followup import follow_up
-from cobalamin.models.grouping import OVERALL, case_weights, group_by, known_rows, label_codes, require_rows, whole
+from cobalamin.models.grouping import MOST_GROUPS, OVERALL, case_weights, group_by, known_rows, label_codes, require_rows, whole
 from cobalamin.models.histogram import histogram
 from cobalamin.models.standardized_difference import difference_in_means, difference_in_shares
 
@@ -125,7 +125,7 @@ def table1(
 
 
 def _known_rows(data: pd.DataFrame, by: str | None, weights: str | None) -> tuple[Bools, list[Row]]:
-    no_group, no_weight = group_by(data, by).code < 0, np.isnan(case_weights(data, weights))
+    no_group, no_weight = group_by(data, by, MOST_GROUPS).code < 0, np.isnan(case_weights(data, weights))
     known = known_rows({by or "": no_group, weights or "weights": no_weight}, "the table")
     if not known.any():
         raise MissingValuesError("No row has a known group and weight.")

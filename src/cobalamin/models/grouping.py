@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 OVERALL = "Overall"
+MOST_GROUPS = 30  # curves or table columns that can still be read
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def require_rows(data: pd.DataFrame, names: Iterable[str | None]) -> None:
         raise DataError("The table has no rows: nobody to describe. Check the eligibility steps that made it.")
 
 
-def group_by(data: pd.DataFrame, by: str | Sequence[str] | None) -> Grouping:
+def group_by(data: pd.DataFrame, by: str | Sequence[str] | None, most: int | None = None) -> Grouping:
     """Sort the rows into groups.
 
     Parameters
@@ -75,11 +76,18 @@ def group_by(data: pd.DataFrame, by: str | Sequence[str] | None) -> Grouping:
         The table.
     by : str, sequence of str or None
         Grouping column or columns.
+    most : int, optional
+        Refuse more groups than this.
 
     Returns
     -------
     Grouping
         Categories in their own order, everything else sorted; only labels that occur. One group ``Overall`` without ``by``.
+
+    Raises
+    ------
+    DataError
+        More groups than ``most``.
     """
     if by is None:
         return Grouping("", (OVERALL,), np.zeros(len(data), dtype=np.int64))
@@ -90,6 +98,8 @@ def group_by(data: pd.DataFrame, by: str | Sequence[str] | None) -> Grouping:
         joint = np.where((joint < 0) | (code < 0), -1, joint * len(more) + code)
         labels = [f"{a}, {b}" for a in labels for b in more]
     found = np.unique(joint[joint >= 0])
+    if most is not None and len(found) > most:
+        raise DataError(f"by: {' x '.join(names)} makes {len(found)} groups, at most {most} can be shown; cut a number into classes first.")
     return Grouping(" x ".join(names), tuple(labels[i] for i in found), np.where(joint < 0, -1, np.searchsorted(found, joint)))
 
 

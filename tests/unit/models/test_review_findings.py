@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+from decimal import Decimal
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.core.errors import DataError, DesignError
+from cobalamin.core.errors import DataError, DesignError, EventCodeError
 from cobalamin.models.cox import cox
+from cobalamin.models.cumulative_incidence import cumulative_incidence
 from cobalamin.models.curves import survival_curve
+from cobalamin.models.describe import table1
 from cobalamin.models.regression import logistic
 from cobalamin.models.survey import Survey
 
@@ -100,3 +106,55 @@ def test_a_name_of_two_columns_is_refused() -> None:
         with pytest.raises(DataError, match="'x' is the name of 2 columns"):
             use()
     assert logistic("ill ~ smoking", twice).n == len(twice)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [lambda x: x.astype(object), lambda x: x.map(lambda v: Decimal(repr(float(v)))), lambda x: x.round().astype(int).astype(object)],
+)
+def test_objects_that_are_numbers_are_numbers(numbers: Any) -> None:
+    data = cohort()
+    held = numbers(data["x"])
+    fit = logistic("ill ~ x", data.assign(x=held, ill=data["ill"].astype(object)))
+    assert fit.names == ("Intercept", "x")
+    assert_allclose(fit.coefficients, logistic("ill ~ x", data.assign(x=held.astype(float))).coefficients)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([datetime.date(2000, 1, 1 + i % 20) for i in range(400)], "a column of dates"),
+        (pd.period_range("2000-01", periods=400, freq="M"), "a column of dates"),
+        (np.arange(400) * 1j, "complex"),
+        ([f"town {i % 60}" for i in range(400)], "60 different values, more than 50"),
+        (["", "a", "b", " "] * 100, "blank text in 200 of 400 rows"),
+    ],
+)
+def test_columns_without_a_right_coding_are_refused(column: Any, message: str) -> None:
+    with pytest.raises(DataError, match=f"odd: .*{message}"):
+        cox("odd", cohort().assign(odd=column), exit="t", event="d")
+
+
+def test_messages_do_not_print_rare_values() -> None:
+    data = cohort().assign(sex=["f", "m"] * 200, note=["f", "m"] * 199 + ["secret", "m"])
+    with pytest.raises(EventCodeError, match="with the values f, m;"):
+        logistic("sex ~ x", data)
+    fit = logistic("ill ~ note", data)
+    for use in (lambda: logistic("note ~ x", data), lambda: fit.parts["matrix"].apply(data.assign(note="other"))):
+        with pytest.raises(DataError, match=r"3 (different values|levels)") as caught:
+            use()
+        assert "secret" not in str(caught.value)
+    with pytest.raises(DataError, match="one level only in the rows") as caught:
+        logistic("ill ~ note", data.tail(2).head(1))
+    assert "secret" not in str(caught.value)
+
+
+def test_more_than_thirty_groups_are_refused() -> None:
+    data = cohort()
+    for use in (
+        lambda: survival_curve(data, exit="t", event="d", by="x"),
+        lambda: cumulative_incidence(data, exit="t", event="d", by="x"),
+        lambda: table1(data, by="x"),
+    ):
+        with pytest.raises(DataError, match=r"400 groups.*cut a number into classes"):
+            use()
