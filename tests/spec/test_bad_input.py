@@ -201,3 +201,30 @@ class TestFiles:
         (tmp_path / "persons.parquet").write_bytes(b"PAR1 this is not parquet PAR1")
         with pytest.raises(errors.SourceError, match=r"persons\.parquet"):
             cb.open_source(tmp_path).read("persons")
+
+
+class TestFoundByReview:
+    """What a hostile reader of the first version found."""
+
+    def test_a_limit_that_cannot_be_is_a_failure(self) -> None:
+        labs = simulated("lab_results")
+        rows = labs.index[(labs["analyte"] == "b12") & (labs["unit"] == "pg/mL")][:2]
+        labs["result"] = labs["result"].astype(object)
+        labs.loc[rows[0], "result"], labs.loc[rows[1], "result"] = "<-150", ">99999999"
+        report = check(labs=labs)
+        assert report.failures.loc[report.failures["column"] == "result", "n_rows"].sum() == 2
+        assert len(report.valid["lab_results"]) == len(labs) - 2
+
+    @pytest.mark.parametrize(("text", "bad"), [("2010-01-31 garbage", 1), ("2010-01-31T", 1), ("2010-01-31T23:30:00", 0)])
+    def test_text_after_a_date_is_no_date(self, text: str, bad: int) -> None:
+        persons = simulated("persons")
+        persons["registration_date"] = persons["registration_date"].astype(str).str[:10]
+        persons.loc[0, "registration_date"] = text
+        failures = check(persons=persons).failures
+        assert failures.loc[failures["column"] == "registration_date", "n_rows"].sum() == bad
+
+    def test_event_values_that_are_no_codes_are_not_shown(self) -> None:
+        with pytest.raises(errors.EventCodeError) as caught:
+            fit(people().assign(died=lambda d: d["x"] * 1000))
+        assert "300 different numbers" in str(caught.value)
+        assert not any(f"{v * 1000:g}"[:6] in str(caught.value) for v in people()["x"].head(20))

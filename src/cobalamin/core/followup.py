@@ -135,6 +135,8 @@ def _times(values: Any, name: str) -> Floats:
 def _plain_numbers(values: Any) -> Floats | None:
     """The array itself where it already holds plain numbers: a million rows should cost milliseconds."""
     array = values.to_numpy() if isinstance(values, pd.Series) and isinstance(values.dtype, np.dtype) else values
+    if isinstance(array, np.ndarray) and array.dtype.kind == "c":
+        raise FollowUpError("times and events are numbers; got complex numbers.")
     if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
         return array.astype(np.float64)
     return None
@@ -182,9 +184,11 @@ def _event_codes(values: Any, kinds: int | None, name: str) -> Ints:
 
 
 def _event_message(found: Floats, kinds: int | None, name: str) -> str:
-    shown = ", ".join(f"{v:g}" for v in found[:6]) + (", ..." if len(found) > 6 else "")
+    # a handful of whole numbers are codes of somebody's codebook; anything else may be measurements of persons
+    coded = len(found) <= 6 and bool((found == np.floor(found)).all())
+    shown = ", ".join(f"{v:g}" for v in found) if coded else f"{len(found)} different numbers"
     expected = "0 (no event) or 1 (event)" if kinds == 1 else f"whole numbers 0 to {'K' if kinds is None else kinds}"
-    message = f"{name}: got codes {shown}; expected {expected}."
+    message = f"{name}: got {'codes ' if coded else ''}{shown}; expected {expected}."
     if kinds == 1 and set(found) == {1.0, 2.0}:
         message += f" This looks like 1 = censored, 2 = event: use event=({name} == 2) after checking the codebook."
     elif kinds == 1 and set(found) <= {0.0, 1.0, 2.0, 3.0}:

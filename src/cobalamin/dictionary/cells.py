@@ -13,6 +13,8 @@ NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 FLAGGED = rf"({NUMBER})\s*(\*|\(?[LHlh]{{1,2}}\)?)"
 BELOW = r"(?:<=?|≤|less than|below|under|mindre än|under detection limit)"
 ABOVE = r"(?:>=?|≥|more than|greater than|above|over)"
+# a day, with or without a time of day; text after it is no date
+ISO_DAY = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
 CENSORED = rf"(?i)({BELOW}|{ABOVE})\s*({NUMBER})(?:\s*(?:\*|\(?[LH]{{1,2}}\)?))?"
 LEFT = rf"(?i){BELOW}.*"
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
@@ -182,7 +184,7 @@ class Cell:
             return f"r{self.i}"
         if self.variable.date_format != "default":
             return f"CAST(try_strptime({t}, {quote(self.variable.date_format)}) AS DATE)"
-        return f"CASE WHEN regexp_full_match({t}, '\\d{{4}}-\\d{{2}}-\\d{{2}}([T ].*)?') THEN TRY_CAST(left({t}, 10) AS DATE) END"
+        return f"CASE WHEN regexp_full_match({t}, {quote(ISO_DAY)}) THEN TRY_CAST(left({t}, 10) AS DATE) END"
 
     def _truth(self) -> str:
         if self.kind == "boolean":

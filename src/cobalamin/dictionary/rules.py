@@ -179,8 +179,8 @@ def range_rules(variable: Variable, i: int) -> Iterator[Rule]:
     if bounds is None or variable.categories:
         return
     low, high, words = bounds
-    # a censored result says only that the value lies beyond its limit, so only the other end can be wrong
-    below, above = f"(v{i} < {low} AND c{i} >= 0)", f"(v{i} > {high} AND c{i} <= 0)"
+    # "<x" promises a value below x, so x below the range is impossible; x above it says nothing. ">x" the other way round
+    below, above = f"(v{i} < {low} AND c{i} <= 0)", f"(v{i} > {high} AND c{i} >= 0)"
     odd = f"v{i} IN {_days(SENTINEL_DAYS)}" if variable.type == "date" else f"x{i} IN {_numbers(SENTINELS)}"
     out = f"(coalesce({below}, FALSE) OR coalesce({above}, FALSE))"
     yield Rule("range", variable.name, f"{out} AND NOT {odd}", words, (("below", below), ("above", above)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cobalamin.core.errors import DictionaryError, list_names
 from cobalamin.dictionary.check import check
 from cobalamin.dictionary.dictionary import load_dictionary
 from cobalamin.dictionary.failure_report import FailureReport
 from cobalamin.sources.source import open_source
-from cobalamin.study.inputs import open_protocol_source
+from cobalamin.study.inputs import open_protocol_source, tables_to_check
 from cobalamin.study.study import load_study
 
 
@@ -37,7 +38,7 @@ def check_path(path: Path, dictionary: Path | None) -> FailureReport:
         study = load_study(path)
         known = load_dictionary((study.folder / study.protocol.dictionary.path).resolve())
         source = open_protocol_source(study.protocol, study.folder)
-        return check(source, known, tables=[t for t in known.tables if t in source.tables])
+        return check(source, known, tables=tables_to_check(study.protocol, known, source))
     if dictionary is None:
         raise DictionaryError(f"'{path.name}' is not a study folder: say which dictionary to check it against (--dictionary FOLDER).")
     return check(open_source(path), load_dictionary(dictionary))
@@ -62,7 +63,7 @@ def failures_csv(report: FailureReport) -> bytes:
 
 
 def import_redcap(csv_file: Path, folder: Path) -> list[Path]:
-    """Write the descriptors of a REDCap data dictionary.
+    """Write the descriptors of a REDCap data dictionary; code lists are not part of it and must be named again by hand.
 
     Parameters
     ----------
@@ -86,12 +87,25 @@ def import_redcap(csv_file: Path, folder: Path) -> list[Path]:
     from cobalamin.dictionary.describe import to_descriptor
     from cobalamin.dictionary.redcap import from_redcap
 
-    dictionary = from_redcap(csv_file.read_text(encoding="utf-8-sig"))
+    try:
+        text = csv_file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DictionaryError(f"'{csv_file.name}' is not UTF-8: export it again from REDCap, or save it as CSV UTF-8.") from error
+    dictionary = from_redcap(text)
     targets = {folder / f"{name}.yaml": table for name, table in dictionary.tables.items()}
     there = [path.name for path in targets if path.exists()]
     if there:
         raise DictionaryError(f"'{folder.name}' already holds {list_names(there)}: name another folder (--output), or move them first.")
     folder.mkdir(parents=True, exist_ok=True)
     for path, table in targets.items():
-        path.write_text(yaml.safe_dump(to_descriptor(table), sort_keys=False, allow_unicode=True), encoding="utf-8", newline="\n")
+        path.write_text(
+            yaml.safe_dump(_without_lists(to_descriptor(table)), sort_keys=False, allow_unicode=True), encoding="utf-8", newline="\n"
+        )
+    load_dictionary(folder)
     return list(targets)
+
+
+def _without_lists(descriptor: dict[str, Any]) -> dict[str, Any]:
+    """A descriptor without its code lists: REDCap has no place for their files, and a name without a file would not load."""
+    fields = [{k: v for k, v in field.items() if k != "codeLists"} for field in descriptor["fields"]]
+    return {**descriptor, "fields": fields}

@@ -145,16 +145,47 @@ def _write(path: Path, text: str) -> None:
     say(f"written: {path}")
 
 
+def _usage(error: Exception) -> None:
+    """End on a word of the command line that is not known, with the usage; let anything else through."""
+    show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if show is None or code is None:
+        raise error
+    show()
+    sys.exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from cobalamin import __version__
+
+        say(f"cobalamin {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """Cohort analysis of serum vitamin B12 and lichen sclerosus: from checked tables to a reproducible report."""
+    del version
+
+
 def main() -> None:
     """Entry point of the ``cobalamin`` command: errors become one message, not a traceback."""
     try:
-        app()
+        # typer's own handling would end an interrupted run without a word
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except (KeyboardInterrupt, typer.Abort):
+        say("stopped; earlier results are as they were", error=True)
+        sys.exit(130)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
     except CobalaminError as error:
         say(f"error: {error}", error=True)
         sys.exit(2)
     except OSError as error:
         say(f"error: {error.strerror or type(error).__name__}: {Path(str(error.filename or '')).name}", error=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("stopped; earlier results are as they were", error=True)
-        sys.exit(130)
+    except Exception as error:
+        _usage(error)

@@ -6,7 +6,7 @@ import warnings
 
 import pandas as pd
 
-from cobalamin.core.errors import CobalaminWarning
+from cobalamin.core.errors import CobalaminWarning, ProtocolError, did_you_mean
 from cobalamin.design.cohort import Cohort
 from cobalamin.design.design import Design
 from cobalamin.models.cox import cox
@@ -50,6 +50,27 @@ def fit_model(model: ModelSection, cohort: Cohort) -> Fit:
             survey=survey,
             ties=model.ties,
         )
+
+
+def refuse_unknown_show(model: ModelSection, fit: Fit) -> None:
+    """Refuse a protocol that wants to show a term its model does not have.
+
+    Parameters
+    ----------
+    model : ModelSection
+        The model of the protocol.
+    fit : Fit
+        What came of it.
+
+    Raises
+    ------
+    ProtocolError
+        A name in ``show`` that is no term; the nearest is suggested.
+    """
+    terms = list(dict.fromkeys(fit.estimates(analysis="", model="", outcome="").where(context="estimate").frame["term"]))
+    for name in model.show:
+        if name not in terms:
+            raise ProtocolError(f"[model.{model.name}] show: '{name}' is not a term of '{model.formula}'.{did_you_mean(name, terms)}")
 
 
 def model_frame(cohort: Cohort, *, whole: bool = False) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,7 @@ def read_inputs(protocol: Protocol, folder: Path) -> Inputs:
     """
     dictionary = load_dictionary((folder / protocol.dictionary.path).resolve())
     source = open_protocol_source(protocol, folder)
-    report = check(source, dictionary, tables=[t for t in dictionary.tables if t in source.tables])
+    report = check(source, dictionary, tables=tables_to_check(protocol, dictionary, source))
     if not report.ok and protocol.dictionary.invalid_rows == "stop":
         raise DataError(
             f"{len(report.failures)} rule(s) of the dictionary are broken; 'cobalamin check {folder.name}' lists them all. "
@@ -167,6 +167,38 @@ def read_inputs(protocol: Protocol, folder: Path) -> Inputs:
             + report.to_text()
         )
     return Inputs(source, dictionary, report)
+
+
+def tables_to_check(protocol: Protocol, dictionary: Dictionary, source: Source) -> list[str]:
+    """Return the tables a study must have (those its design names) and those it has besides.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        A checked protocol.
+    dictionary : Dictionary
+        What is described.
+    source : Source
+        What is there.
+
+    Returns
+    -------
+    list of str
+        In the dictionary's order; a table that the design needs and the source lacks is a failure of the check.
+    """
+    named = set(_tables_in(protocol.design))
+    return [table for table in dictionary.tables if table in named or table in source.tables]
+
+
+def _tables_in(design: object) -> Iterator[str]:
+    if isinstance(design, Mapping):
+        for key, value in design.items():
+            if key == "table" and isinstance(value, str):
+                yield value
+            yield from _tables_in(value)
+    elif isinstance(design, list):
+        for value in design:
+            yield from _tables_in(value)
 
 
 def _absent(section: SourceSection, path: Path) -> str:

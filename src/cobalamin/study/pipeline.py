@@ -18,7 +18,7 @@ from cobalamin.release.policy import Policy, make_policy
 from cobalamin.release.store import DECISIONS_FILE, ESTIMATES_FILE, FACTS_FILE, REPORT_FILE
 from cobalamin.report.facts import StudyFacts
 from cobalamin.study.console import Progress
-from cobalamin.study.fitting import fit_model
+from cobalamin.study.fitting import fit_model, refuse_unknown_show
 from cobalamin.study.inputs import Inputs, read_inputs
 from cobalamin.study.protocol import Protocol
 from cobalamin.study.summaries import describe_cohort, truth_rows
@@ -147,6 +147,7 @@ def _fitted(protocol: Protocol, design: Design, cohorts: dict[Variant, Cohort], 
     for model in protocol.model:
         progress(f"fit model '{model.name}'")
         fit = fit_model(model, cohorts[variant_of(model, design)])
+        refuse_unknown_show(model, fit)
         parts.append(fit.estimates(analysis=model.role, model=model.name, outcome=outcome_of(model, design)))
     return Estimates.concat(parts)
 

@@ -74,9 +74,9 @@ class Results:
         lines = [f"{'SIMULATED: ' if self.facts.simulated else ''}{self.facts.title}"]
         table = model_table(self.estimates)
         for model in self.facts.models:
-            rows = table.loc[table["model"].eq(model.name) & table["term"].isin(model.exposures)]
+            rows = table.loc[table["model"].eq(model.name) & (table["term"].isin(model.exposures) | (not model.exposures))]
             lines.append(f"  {model.label}")
-            lines += [f"    {_contrast(row)}" for row in rows.to_dict("records")] or ["    no estimate may be shown"]
+            lines += [f"    {_contrast(row)}" for row in rows.to_dict("records")] or ["    no estimate"]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from cobalamin.core.errors import StoreError
 from cobalamin.release.compare import compare
 from cobalamin.release.manifest import verify_inputs
-from cobalamin.release.store import StoredResults, read_results
+from cobalamin.release.store import MANIFEST_FILE, StoredResults, read_results
 from cobalamin.study.console import Progress, silent
 from cobalamin.study.inputs import open_protocol_source
 from cobalamin.study.pipeline import Computed, compute
@@ -29,7 +30,7 @@ class Verdict:
     changed_facts : tuple of str
         What else went in and is not the same: protocol, dictionary, code, versions, seed.
     changed_files : tuple of str
-        Result files whose bytes differ when computed again.
+        What is wrong with result files: changed by hand, or other bytes when computed again.
     moved : DataFrame
         Numbers that moved, and by how much.
     """
@@ -57,8 +58,8 @@ class Verdict:
         lines = ["NOT verified"]
         lines += [f"  input {row.input}: {row.change}" for row in self.changed_inputs.itertuples()]
         lines += [f"  {fact}: changed since the run" for fact in self.changed_facts]
-        lines += [f"  file {name}: differs when computed again" for name in self.changed_files]
-        if self.changed_inputs.empty and self.moved.empty:
+        lines += [f"  {text}" for text in self.changed_files]
+        if self.changed_inputs.empty and self.moved.empty and self.changed_facts:
             lines.append("  no number moved")
         for row in self.moved.head(SHOWN).itertuples():
             what = " ".join(str(part) for part in (row.model, row.term, row.level, row.measure) if part)
@@ -86,11 +87,16 @@ def verify_study(folder: str | Path, *, progress: Progress = silent) -> Verdict:
     Raises
     ------
     StoreError
-        No results, or result files changed by hand since they were written.
+        There are no results.
     """
     study = load_study(folder)
     progress("read the stored results")
-    stored = read_results(study.folder / "results")
+    try:
+        stored = read_results(study.folder / "results")
+    except StoreError as error:
+        if not (study.folder / "results" / MANIFEST_FILE).is_file():
+            raise
+        return Verdict(verify_inputs({}, {}), (), (str(error),), pd.DataFrame())
     progress("compare the inputs")
     inputs = verify_inputs(stored.manifest, open_protocol_source(study.protocol, study.folder).hashes())
     if len(inputs):
@@ -104,5 +110,5 @@ def _judge(stored: StoredResults, again: Computed) -> Verdict:
         for key in ("protocol", "dictionary", "design", "code", "versions", "seed", "policy")
         if stored.manifest.get(key) != again.manifest.get(key)
     )
-    files = tuple(name for name, data in again.files.items() if stored.files.get(name) != data)
+    files = tuple(f"file {name}: differs when computed again" for name, data in again.files.items() if stored.files.get(name) != data)
     return Verdict(verify_inputs({}, {}), facts, files, compare(stored.estimates, again.disclosed.estimates))

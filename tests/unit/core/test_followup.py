@@ -23,7 +23,7 @@ def test_booleans_categories_and_nullable_integers_are_events() -> None:
         ([1, 2, 2], EventCodeError, "1 = censored, 2 = event"),
         ([0, 1, 2], EventCodeError, "competing events"),
         ([0, -1, 1], EventCodeError, "got codes -1, 0, 1"),
-        ([0, 0.5, 1], EventCodeError, "0.5"),
+        ([0, 0.5, 1], EventCodeError, "3 different numbers"),
         (["dead", "alive", "dead"], EventCodeError, "text in 3 of 3"),
         ([0, None, 1], MissingValuesError, "1 of 3 rows are missing"),
         (np.array([0, np.nan, 1]), MissingValuesError, "1 of 3 rows are missing"),

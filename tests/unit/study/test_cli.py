@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -150,3 +152,52 @@ def test_dictionary_renders_and_goes_to_redcap_and_back(tmp_path: Path) -> None:
     done = cobalamin("dictionary", "from-redcap", tmp_path / "redcap.csv", "-o", tmp_path / "again")
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in (tmp_path / "again").glob("*.yaml"))
+
+
+def test_hand_edited_results_do_not_verify(study: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "onset"
+    shutil.copytree(study, copy)
+    table = copy / "results" / "estimates.csv"
+    table.write_bytes(table.read_bytes().replace(b"0.", b"1.", 1))
+    done = cobalamin("verify", copy)
+    assert done.returncode == 1
+    assert "estimates.csv" in done.stdout
+
+
+def test_an_interrupted_run_says_that_earlier_results_are_safe(study: Path) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-m", "cobalamin", "run", str(study)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=PROJECT
+    )
+    assert run.stdout is not None
+    run.stdout.readline()  # the first step is announced
+    run.send_signal(signal.SIGINT)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert b"earlier results are as they were" in errors
+    assert b"Traceback" not in errors
+
+
+def test_a_term_to_show_that_no_model_has_is_refused(tmp_path: Path) -> None:
+    done = cobalamin("run", copy_study("onset", tmp_path, persons=3000, changes={'show = ["b12_class"]': 'show = ["b12_clas"]'}))
+    assert done.returncode == 2
+    assert "Did you mean 'b12_class'" in done.stderr
+
+
+def test_a_table_the_design_needs_is_missed_by_the_check(tmp_path: Path) -> None:
+    assert cobalamin("simulate", tmp_path / "data", "--persons", 300).returncode == 0
+    (tmp_path / "data" / "diagnoses.csv").unlink()
+    folder = copy_study("onset", tmp_path, changes={'kind = "simulated"': f'kind = "files"\npath = "{(tmp_path / "data").as_posix()}"'})
+    done = cobalamin("check", folder)
+    assert done.returncode == 1
+    assert "diagnoses" in done.stdout
+
+
+def test_the_version_is_told() -> None:
+    assert cobalamin("--version").stdout.startswith("cobalamin 0.")
+
+
+def test_a_redcap_file_of_another_encoding_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes(b"a,\xe9\n")
+    done = cobalamin("dictionary", "from-redcap", tmp_path / "latin.csv", "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert "UTF-8" in done.stderr
