@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cobalamin.core.errors import DataError
+from cobalamin.models.sweeps import one_blas_thread
 
 Floats = npt.NDArray[np.float64]
 
@@ -76,7 +77,8 @@ def equal_precision_value(level: float, low: float, high: float) -> float:
     if low <= 0 or high >= 1:
         raise DataError(f"equal precision: the interval must lie inside (0, 1); got {low:g} to {high:g}.")
     length = 0.5 * float(np.log(high * (1 - low) / (low * (1 - high))))
-    return _solve(lambda c: stationary_probability(c, length), level)
+    with one_blas_thread():  # the matrices are small
+        return _solve(lambda c: stationary_probability(c, length), level)
 
 
 def _check(level: float, low: float, high: float) -> None:
