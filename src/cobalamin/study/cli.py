@@ -14,6 +14,8 @@ import typer
 from cobalamin.core.errors import CobalaminError
 from cobalamin.study.console import say, steps
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     help="Cohort analysis of serum vitamin B12 and lichen sclerosus: from checked tables to a reproducible report.",
     no_args_is_help=True,
@@ -145,6 +147,11 @@ def _write(path: Path, text: str) -> None:
     say(f"written: {path}")
 
 
+def _stopped() -> None:
+    say("stopped; earlier results are as they were", error=True)
+    sys.exit(INTERRUPTED)
+
+
 def _usage(error: Exception) -> None:
     """End on a word of the command line that is not known, with the usage; let anything else through."""
     show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
@@ -156,9 +163,9 @@ def _usage(error: Exception) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from cobalamin import __version__
+        from importlib.metadata import version
 
-        say(f"cobalamin {__version__}")
+        say(f"cobalamin {version('cobalamin')}")
         raise typer.Exit
 
 
@@ -177,8 +184,11 @@ def main() -> None:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except (KeyboardInterrupt, typer.Abort):
-        say("stopped; earlier results are as they were", error=True)
-        sys.exit(130)
+        _stopped()
+    except SystemExit as ended:  # typer turns an interrupt into this
+        if ended.code == INTERRUPTED:
+            _stopped()
+        raise
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except CobalaminError as error:
