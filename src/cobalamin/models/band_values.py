@@ -164,14 +164,13 @@ def stationary_probability(c: float, length: float) -> float:
     >>> round(stationary_probability(3.0, 1.0), 4)
     0.97
     """
-    from scipy.linalg import eigh
-
     x, weight = _nodes()
     value, slope = _basis()
     density = np.exp(-0.5 * (c * x) ** 2) * weight * c / np.sqrt(2 * np.pi)
     mass, stiffness = (value * density) @ value.T, (slope * density) @ slope.T / c**2
-    rate, vectors = eigh(stiffness, mass)
-    share = (value @ density) @ vectors
+    root = np.linalg.inv(np.linalg.cholesky(mass))
+    rate, vectors = np.linalg.eigh(root @ stiffness @ root.T)
+    share = root @ (value @ density) @ vectors
     return float(np.clip(share**2 @ np.exp(-rate * length), 0.0, 1.0))
 
 
