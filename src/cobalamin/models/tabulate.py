@@ -40,6 +40,12 @@ class Count:
     person_time: float
 
 
+def _exp(values: Any) -> Any:
+    """Ratios; the limit of a coefficient that the data hardly hold may be too large for a number, and is then infinite."""
+    with np.errstate(over="ignore"):
+        return np.exp(values)
+
+
 def tidy_frame(fit: Fit, *, exponentiate: bool, level: float) -> pd.DataFrame:
     """Make the table of `Fit.tidy`.
 
@@ -72,7 +78,7 @@ def tidy_frame(fit: Fit, *, exponentiate: bool, level: float) -> pd.DataFrame:
     for j, name in enumerate(fit.names):
         if name in fit.limits:
             low[j], high[j] = fit.limits[name]
-    scale = np.exp if exponentiate else np.asarray
+    scale = _exp if exponentiate else np.asarray
     columns = {"estimate": scale(estimate), "std_error": std_error, "statistic": statistic, "p_value": p_value}
     return pd.DataFrame({"term": list(fit.names), **columns, "conf_low": scale(low), "conf_high": scale(high)})
 
