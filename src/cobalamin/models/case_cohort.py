@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -135,16 +135,19 @@ def case_cohort(
 
 @dataclass(frozen=True, eq=False)
 class _Estimate:
-    """A solved pseudo-likelihood and its variances, of all p columns."""
+    """A solved pseudo-likelihood and its variances, of all p columns; what needs care, and how often it happens."""
 
     solved: Solved
     covariance: Floats
     model_covariance: Floats
     notes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def urgent(self) -> tuple[str, ...]:
-        return (*self.notes, *self.solved.urgent)
+        """Texts to be raised; only these have counts, for the others are printed beside protected results."""
+        told = ", ".join(f"{name} = {count}" for name, count in self.counts.items())
+        return (*(f"{note} ({told})" if told else note for note in self.notes), *self.solved.urgent)
 
 
 def _check_arguments(method: str, ties: str, robust: bool) -> None:
@@ -168,7 +171,7 @@ def _self_prentice(sample: Sample, design: Design, matrix: Matrix, ties: str, ro
     moved = effects(solved)[len(likelihood.sets.death_rows) :]
     added = (1 - 1 / float(design.per_member[0])) * moved.T @ moved
     model = solved.full_covariance
-    return _Estimate(solved, _blank(model + added, solved), _blank(model, solved), _alone_note(alone))
+    return _Estimate(solved, _blank(model + added, solved), _blank(model, solved), *_alone(alone))
 
 
 def _prentice(sample: Sample, design: Design, matrix: Matrix, ties: str, robust: bool) -> _Estimate:
@@ -196,29 +199,36 @@ def _borgan1(sample: Sample, design: Design, matrix: Matrix, ties: str, robust: 
     likelihood, alone = subcohort_only(sample, design.per_member[sample.stratum])
     solved = solve(likelihood, matrix.names)
     moved, stratum = effects(solved)[len(likelihood.sets.death_rows) :], sample.stratum[sample.subcohort]
-    return _stratified(solved, moved, stratum, design, design.per_member, _alone_note(alone))
+    return _stratified(solved, moved, stratum, design, design.per_member, *_alone(alone))
 
 
 def _borgan2(sample: Sample, design: Design, matrix: Matrix, ties: str, robust: bool) -> _Estimate:
     weight = np.where(sample.case, 1.0, design.per_control[sample.stratum])
     solved = solve(everybody(sample, weight, ties), matrix.names)
-    return _stratified(solved, effects(solved)[~sample.case], sample.stratum[~sample.case], design, design.per_control, ())
+    return _stratified(solved, effects(solved)[~sample.case], sample.stratum[~sample.case], design, design.per_control)
 
 
 def _stratified(
-    solved: Solved, moved: Floats, stratum: npt.NDArray[np.int64], design: Design, weight: Floats, notes: tuple[str, ...]
+    solved: Solved,
+    moved: Floats,
+    stratum: npt.NDArray[np.int64],
+    design: Design,
+    weight: Floats,
+    notes: tuple[str, ...] = (),
+    counts: Mapping[str, int] | None = None,
 ) -> _Estimate:
-    model = solved.full_covariance
+    model, told = solved.full_covariance, dict(counts or {})
     single = int(((np.bincount(stratum, minlength=len(weight)) == 1) & (weight > 1)).sum())
     if single:
-        text = f"{single} of {len(weight)} sampling strata have one person that stands for others: its part of the variance is not counted."
-        notes = (*notes, text)
-    return _Estimate(solved, _blank(model + stratified_spread(moved, stratum, weight), solved), _blank(model, solved), notes)
+        notes = (*notes, "One person stands for others in a sampling stratum: that stratum's part of the variance is not counted.")
+        told["n_single_person_strata"] = single
+    return _Estimate(solved, _blank(model + stratified_spread(moved, stratum, weight), solved), _blank(model, solved), notes, told)
 
 
-def _alone_note(alone: int) -> tuple[str, ...]:
-    text = "events at which nobody of the subcohort is under observation are left out: they have nobody to be compared with."
-    return (f"{alone} {text}",) if alone else ()
+def _alone(count: int) -> tuple[tuple[str, ...], Mapping[str, int]]:
+    """Say that events without anybody to be compared with are left out."""
+    text = "Events at which nobody of the subcohort is under observation are left out: they have nobody to be compared with."
+    return ((text,), {"n_events_without_subcohort": count}) if count else ((), {})
 
 
 _ESTIMATORS = {
@@ -232,7 +242,6 @@ _ESTIMATORS = {
 
 def _fit(call: str, matrix: Matrix, follow: FollowUp, design: Design, estimate: _Estimate) -> Fit:
     solved = estimate.solved
-    start = np.where(np.isfinite(follow.entry), follow.entry, 0.0)
     return Fit(
         family=CASE_COHORT,
         call=call,
@@ -245,15 +254,15 @@ def _fit(call: str, matrix: Matrix, follow: FollowUp, design: Design, estimate: 
         n_missing=matrix.n_missing,
         missing=matrix.missing,
         events=float(follow.event.sum()),
-        person_time=follow.person_time,
+        person_time=np.nan,  # that of the sample is not that of the cohort, and its rates would mislead
         loglik=np.nan,
         loglik_null=np.nan,
         converged=solved.converged,
         iterations=solved.iterations,
-        counts=count_levels(matrix, follow.event.astype(np.float64), follow.exit - start),
+        counts=count_levels(matrix, follow.event.astype(np.float64)),
         warnings=(*matrix.notes, *estimate.notes, *solved.warnings),
         term_warnings=solved.term_warnings,
         limits=solved.limits,
-        facts={**design.facts, "pseudo_loglik": solved.loglik},
+        facts={**design.facts, **estimate.counts, "pseudo_loglik": solved.loglik},
         parts={"matrix": matrix, "follow_up": follow, "case_cohort": design},
     )

@@ -101,13 +101,12 @@ def conditional_logistic(
     matrix = build_matrix(formula, data, extra=names, response=True, missing=missing)
     model = _read(data, matrix, names)
     solved = solve(_likelihood(matrix.X, model, method), matrix.names)
-    notes = (*_set_notes(model), *solved.urgent)
-    for text in notes:
+    for text in (*_idle_sets(model, counts=True), *solved.urgent):
         warnings.warn(text, FitWarning, stacklevel=2)
     listed = matched_set if isinstance(matched_set, str) else names
     chosen = "" if method == "exact" else f", method={method!r}"
     call = f"conditional_logistic({formula!r}, data, matched_set={listed!r}{chosen})"
-    return _fit(call, matrix, model, solved, (*_set_notes(model), *solved.warnings))
+    return _fit(call, matrix, model, solved, (*_idle_sets(model, counts=False), *solved.warnings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,10 +224,12 @@ def _likelihood(x: Floats, model: _Sets, method: Method) -> PartialLikelihood:
     return MatchedLikelihood(**fields, shapes=tuple(shapes_of(z, model.case[inside], renumbered)))
 
 
-def _set_notes(model: _Sets) -> tuple[str, ...]:
-    counts = {"without a case": model.n_without_case, "without a control": model.n_without_control}
-    told = " and ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return (f"{told} of {model.n_sets} matched sets: they say nothing about the odds ratios.",) if told else ()
+def _idle_sets(model: _Sets, *, counts: bool) -> tuple[str, ...]:
+    """Say that sets without contrast are of no use; on the result without counts, which would pass by the disclosure rules."""
+    numbers = {"without a case": model.n_without_case, "without a control": model.n_without_control}
+    told = " and ".join(f"{count} {what}" if counts else what for what, count in numbers.items() if count)
+    whole = f"{told} of {model.n_sets} matched sets" if counts else f"Matched sets {told}"
+    return (f"{whole}: they say nothing about the odds ratios.",) if told else ()
 
 
 def _fit(call: str, matrix: Matrix, model: _Sets, solved: Solved, notes: tuple[str, ...]) -> Fit:
