@@ -24,42 +24,42 @@ if TYPE_CHECKING:
     from cobalamin.dictionary.check import check
     from cobalamin.dictionary.dictionary import Dictionary, load_dictionary
     from cobalamin.dictionary.failure_report import FailureReport
-    from cobalamin.models.absolute_risk import absolute_risk, cause_specific
-    from cobalamin.models.adjusted_curves import adjusted_curve
-    from cobalamin.models.aft import aft
-    from cobalamin.models.bands import confidence_band
-    from cobalamin.models.case_cohort import case_cohort
-    from cobalamin.models.concordance import concordance
-    from cobalamin.models.cox import cox
-    from cobalamin.models.cox_predict import predict_survival
-    from cobalamin.models.cox_residuals import cox_baseline, cox_residuals, event_rows
-    from cobalamin.models.cumulative_incidence import cumulative_incidence
-    from cobalamin.models.curve_set import Curves
-    from cobalamin.models.curves import survival_curve
-    from cobalamin.models.describe import histogram, table1
-    from cobalamin.models.fine_gray import fine_gray
+    from cobalamin.models.competing.absolute_risk import absolute_risk, cause_specific
+    from cobalamin.models.competing.cumulative_incidence import cumulative_incidence
+    from cobalamin.models.competing.fine_gray import fine_gray
+    from cobalamin.models.competing.gray import gray_test
+    from cobalamin.models.competing.incidence_curves import IncidenceCurves
+    from cobalamin.models.cox.concordance import concordance
+    from cobalamin.models.cox.cox import cox
+    from cobalamin.models.cox.cox_predict import predict_survival
+    from cobalamin.models.cox.cox_residuals import cox_baseline, cox_residuals, event_rows
+    from cobalamin.models.cox.frailty import cox_frailty
+    from cobalamin.models.cox.penalty import Ridge
+    from cobalamin.models.cox.ph_test import ph_test
+    from cobalamin.models.cox.profile_interval import profile_interval
+    from cobalamin.models.cox.time_varying import split_at_events
+    from cobalamin.models.curves.adjusted_curves import adjusted_curve
+    from cobalamin.models.curves.bands import confidence_band
+    from cobalamin.models.curves.curve_set import Curves
+    from cobalamin.models.curves.curves import survival_curve
+    from cobalamin.models.curves.logrank import logrank
+    from cobalamin.models.curves.nelson_aalen import cumulative_hazard
+    from cobalamin.models.curves.rmst import rmst, rmst_difference
+    from cobalamin.models.describe.describe import histogram, table1
     from cobalamin.models.fit import Fit
-    from cobalamin.models.frailty import cox_frailty
-    from cobalamin.models.gray import gray_test
-    from cobalamin.models.incidence_curves import IncidenceCurves
-    from cobalamin.models.interval_cox import interval_cox
-    from cobalamin.models.logrank import logrank
-    from cobalamin.models.matched import conditional_logistic
-    from cobalamin.models.mean_cumulative import MeanCumulative, mean_cumulative
-    from cobalamin.models.multistate import multi_state
-    from cobalamin.models.multistate_result import MultiState
-    from cobalamin.models.multistate_rows import transition_rows
-    from cobalamin.models.nelson_aalen import cumulative_hazard
-    from cobalamin.models.penalty import Ridge
-    from cobalamin.models.ph_test import ph_test
-    from cobalamin.models.profile_interval import profile_interval
-    from cobalamin.models.recurrent import recurrent_events
-    from cobalamin.models.regression import logistic
-    from cobalamin.models.rmst import rmst, rmst_difference
-    from cobalamin.models.royston_parmar import flexible_parametric
+    from cobalamin.models.interval.interval_cox import interval_cox
+    from cobalamin.models.interval.turnbull import interval_survival
+    from cobalamin.models.multistate.multistate import multi_state
+    from cobalamin.models.multistate.multistate_result import MultiState
+    from cobalamin.models.multistate.multistate_rows import transition_rows
+    from cobalamin.models.parametric.aft import aft
+    from cobalamin.models.parametric.royston_parmar import flexible_parametric
+    from cobalamin.models.recurrent.mean_cumulative import MeanCumulative, mean_cumulative
+    from cobalamin.models.recurrent.recurrent import recurrent_events
+    from cobalamin.models.regression.regression import logistic
+    from cobalamin.models.sampled.case_cohort import case_cohort
+    from cobalamin.models.sampled.matched import conditional_logistic
     from cobalamin.models.survey import Survey
-    from cobalamin.models.time_varying import split_at_events
-    from cobalamin.models.turnbull import interval_survival
     from cobalamin.release.disclosure import disclose
     from cobalamin.sources.memory import MemorySource
     from cobalamin.sources.simulated import SimulatedSource
@@ -96,58 +96,58 @@ _ROOMS = {
         "load_dictionary",
     ),
     "dictionary.failure_report": ("FailureReport",),
-    "models.absolute_risk": (
+    "models.competing.absolute_risk": (
         "absolute_risk",
         "cause_specific",
     ),
-    "models.adjusted_curves": ("adjusted_curve",),
-    "models.aft": ("aft",),
-    "models.bands": ("confidence_band",),
-    "models.case_cohort": ("case_cohort",),
-    "models.concordance": ("concordance",),
-    "models.cox": ("cox",),
-    "models.cox_predict": ("predict_survival",),
-    "models.cox_residuals": (
+    "models.curves.adjusted_curves": ("adjusted_curve",),
+    "models.parametric.aft": ("aft",),
+    "models.curves.bands": ("confidence_band",),
+    "models.sampled.case_cohort": ("case_cohort",),
+    "models.cox.concordance": ("concordance",),
+    "models.cox.cox": ("cox",),
+    "models.cox.cox_predict": ("predict_survival",),
+    "models.cox.cox_residuals": (
         "cox_baseline",
         "cox_residuals",
         "event_rows",
     ),
-    "models.cumulative_incidence": ("cumulative_incidence",),
-    "models.curve_set": ("Curves",),
-    "models.curves": ("survival_curve",),
-    "models.describe": (
+    "models.competing.cumulative_incidence": ("cumulative_incidence",),
+    "models.curves.curve_set": ("Curves",),
+    "models.curves.curves": ("survival_curve",),
+    "models.describe.describe": (
         "histogram",
         "table1",
     ),
-    "models.fine_gray": ("fine_gray",),
+    "models.competing.fine_gray": ("fine_gray",),
     "models.fit": ("Fit",),
-    "models.frailty": ("cox_frailty",),
-    "models.gray": ("gray_test",),
-    "models.incidence_curves": ("IncidenceCurves",),
-    "models.interval_cox": ("interval_cox",),
-    "models.logrank": ("logrank",),
-    "models.matched": ("conditional_logistic",),
-    "models.mean_cumulative": (
+    "models.cox.frailty": ("cox_frailty",),
+    "models.competing.gray": ("gray_test",),
+    "models.competing.incidence_curves": ("IncidenceCurves",),
+    "models.interval.interval_cox": ("interval_cox",),
+    "models.curves.logrank": ("logrank",),
+    "models.sampled.matched": ("conditional_logistic",),
+    "models.recurrent.mean_cumulative": (
         "MeanCumulative",
         "mean_cumulative",
     ),
-    "models.multistate": ("multi_state",),
-    "models.multistate_result": ("MultiState",),
-    "models.multistate_rows": ("transition_rows",),
-    "models.nelson_aalen": ("cumulative_hazard",),
-    "models.penalty": ("Ridge",),
-    "models.ph_test": ("ph_test",),
-    "models.profile_interval": ("profile_interval",),
-    "models.recurrent": ("recurrent_events",),
-    "models.regression": ("logistic",),
-    "models.rmst": (
+    "models.multistate.multistate": ("multi_state",),
+    "models.multistate.multistate_result": ("MultiState",),
+    "models.multistate.multistate_rows": ("transition_rows",),
+    "models.curves.nelson_aalen": ("cumulative_hazard",),
+    "models.cox.penalty": ("Ridge",),
+    "models.cox.ph_test": ("ph_test",),
+    "models.cox.profile_interval": ("profile_interval",),
+    "models.recurrent.recurrent": ("recurrent_events",),
+    "models.regression.regression": ("logistic",),
+    "models.curves.rmst": (
         "rmst",
         "rmst_difference",
     ),
-    "models.royston_parmar": ("flexible_parametric",),
+    "models.parametric.royston_parmar": ("flexible_parametric",),
     "models.survey": ("Survey",),
-    "models.time_varying": ("split_at_events",),
-    "models.turnbull": ("interval_survival",),
+    "models.cox.time_varying": ("split_at_events",),
+    "models.interval.turnbull": ("interval_survival",),
     "release.disclosure": ("disclose",),
     "sources.memory": ("MemorySource",),
     "sources.simulated": ("SimulatedSource",),

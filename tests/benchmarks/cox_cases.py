@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cobalamin.models.cox import cox
+from cobalamin.models.cox.cox import cox
 
 COVARIATES = [f"x{j}" for j in range(10)]
 FORMULA = " + ".join(COVARIATES)

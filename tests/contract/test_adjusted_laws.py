@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from cobalamin.models import adjusted_curves as module
-from cobalamin.models.adjusted_curves import adjusted_curve
-from cobalamin.models.adjusted_set import AdjustedCurves
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_predict import predict_survival
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_predict import predict_survival
+from cobalamin.models.curves import adjusted_curves as module
+from cobalamin.models.curves.adjusted_curves import adjusted_curve
+from cobalamin.models.curves.adjusted_set import AdjustedCurves
 from cobalamin.models.fit import Fit
 from cobalamin.models.survey import Survey
 

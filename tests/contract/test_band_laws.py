@@ -13,10 +13,10 @@ from numpy.testing import assert_allclose
 from scipy.special import kolmogorov, ndtr
 from scipy.stats import norm
 
-from cobalamin.models.band_values import bridge_probability, equal_precision_value, hall_wellner_value, stationary_probability
-from cobalamin.models.bands import confidence_band
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.nelson_aalen import cumulative_hazard
+from cobalamin.models.curves.band_values import bridge_probability, equal_precision_value, hall_wellner_value, stationary_probability
+from cobalamin.models.curves.bands import confidence_band
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.curves.nelson_aalen import cumulative_hazard
 
 SAME_SUMS = 1e-9  # the same terms in another order
 PRINTED = 5e-5

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import FitWarning
-from cobalamin.models.case_cohort import METHODS, case_cohort
-from cobalamin.models.cox import cox
+from cobalamin.models.cox.cox import cox
 from cobalamin.models.fit import Fit
+from cobalamin.models.sampled.case_cohort import METHODS, case_cohort
 
 SAME_MAXIMUM = 1e-7  # two solutions of the same equations
 SOLVED = 1e-6  # score of the definition at the solution, per event

@@ -12,16 +12,16 @@ from scipy.optimize import minimize_scalar
 
 from cobalamin.core.errors import DataError
 from cobalamin.core.followup import follow_up
-from cobalamin.models.concordance import concordance, count_pairs
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_predict import predict_survival
-from cobalamin.models.cox_residuals import cox_residuals
-from cobalamin.models.dominance import sums_below
-from cobalamin.models.frailty import cox_frailty
-from cobalamin.models.penalty import Ridge
-from cobalamin.models.ph_test import ph_test
-from cobalamin.models.profile_interval import profile_interval
-from cobalamin.models.time_varying import split_at_events
+from cobalamin.models.cox.concordance import concordance, count_pairs
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_predict import predict_survival
+from cobalamin.models.cox.cox_residuals import cox_residuals
+from cobalamin.models.cox.dominance import sums_below
+from cobalamin.models.cox.frailty import cox_frailty
+from cobalamin.models.cox.penalty import Ridge
+from cobalamin.models.cox.ph_test import ph_test
+from cobalamin.models.cox.profile_interval import profile_interval
+from cobalamin.models.cox.time_varying import split_at_events
 
 # the same sums in another order
 ROUNDING = 1e-8

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from cobalamin.core.followup import follow_up
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_residuals import cox_baseline, cox_residuals, score_residuals
-from cobalamin.models.partial_likelihood import partial_likelihood
-from cobalamin.models.risk_sets import risk_sets
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_residuals import cox_baseline, cox_residuals, score_residuals
+from cobalamin.models.cox.partial_likelihood import partial_likelihood
+from cobalamin.models.cox.risk_sets import risk_sets
 
 # the same sums in another order
 ROUNDING = 1e-9
@@ -219,7 +219,7 @@ def test_intervals_cover_the_truth():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_blocks_and_threads_do_not_matter(seed, monkeypatch):
-    from cobalamin.models import sweeps
+    from cobalamin.models.cox import sweeps
 
     data = cohort(seed, n=3000)
     whole = fit_of(data, strata="site", cluster="id")

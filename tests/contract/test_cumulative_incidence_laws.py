@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from cobalamin.models.cumulative_incidence import cumulative_incidence
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.gray import gray_scores, gray_test
-from cobalamin.models.incidence_curves import IncidenceCurves
+from cobalamin.models.competing.cumulative_incidence import cumulative_incidence
+from cobalamin.models.competing.gray import gray_scores, gray_test
+from cobalamin.models.competing.incidence_curves import IncidenceCurves
+from cobalamin.models.curves.curves import survival_curve
 
 SAME_SUMS = 1e-9  # sums of the same terms in another order
 STEPS = ["time", "estimate", "std_error", "conf_low", "conf_high"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import FitWarning
-from cobalamin.models.curves import Curves, survival_curve
+from cobalamin.models.curves.curves import Curves, survival_curve
 
 SAME_SUMS = 1e-9  # sums of the same terms in another order
 STEPS = ["time", "estimate", "std_error", "conf_low", "conf_high"]

@@ -14,11 +14,11 @@ from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import DataError, FitWarning
 from cobalamin.core.followup import FollowUp
-from cobalamin.models.absolute_risk import absolute_risk, cause_specific
-from cobalamin.models.cox import cox
-from cobalamin.models.fine_gray import fine_gray
-from cobalamin.models.fine_gray_likelihood import fine_gray_likelihood
-from cobalamin.models.fine_gray_weights import observation
+from cobalamin.models.competing.absolute_risk import absolute_risk, cause_specific
+from cobalamin.models.competing.fine_gray import fine_gray
+from cobalamin.models.competing.fine_gray_likelihood import fine_gray_likelihood
+from cobalamin.models.competing.fine_gray_weights import observation
+from cobalamin.models.cox.cox import cox
 from cobalamin.models.fit import Fit
 
 SAME_SUMS = 1e-7  # the same sums in another order, through a solution that is exact to rounding

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import FitWarning
-from cobalamin.models.binomial import log_likelihood, maximize
 from cobalamin.models.fit import Fit
-from cobalamin.models.regression import logistic
+from cobalamin.models.regression.binomial import log_likelihood, maximize
+from cobalamin.models.regression.regression import logistic
 from cobalamin.models.survey import Survey
 
 SAME_MAXIMUM = 1e-8  # two Newton paths to one maximum

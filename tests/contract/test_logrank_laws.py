@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from cobalamin.models import logrank_scores as scores_module
-from cobalamin.models.logrank import FAMILIES, logrank, logrank_groups
+from cobalamin.models.curves import logrank_scores as scores_module
+from cobalamin.models.curves.logrank import FAMILIES, logrank, logrank_groups
 
 SAME_SUMS = 1e-7  # sums of the same terms in another order, through the inverse of a small matrix
 pytestmark = pytest.mark.filterwarnings("ignore::cobalamin.core.errors.FitWarning")

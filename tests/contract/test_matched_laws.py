@@ -15,9 +15,9 @@ from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import FitWarning
 from cobalamin.models.fit import Fit
-from cobalamin.models.matched import conditional_logistic
-from cobalamin.models.regression import logistic
-from cobalamin.models.subset_moments import shapes_of, subset_likelihood
+from cobalamin.models.regression.regression import logistic
+from cobalamin.models.sampled.matched import conditional_logistic
+from cobalamin.models.sampled.subset_moments import shapes_of, subset_likelihood
 
 SAME_SUMS = 1e-9  # the same terms in another order
 SAME_MAXIMUM = 1e-7  # two solutions of the same equations

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from cobalamin.models.cumulative_incidence import cumulative_incidence
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.multistate import multi_state
-from cobalamin.models.multistate_result import MultiState
+from cobalamin.models.competing.cumulative_incidence import cumulative_incidence
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.multistate.multistate import multi_state
+from cobalamin.models.multistate.multistate_result import MultiState
 
 SAME_SUMS = 1e-9  # sums of the same terms in another order
 ALMOST_NOTHING = 1e-12

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from cobalamin.models.cox import cox
+from cobalamin.models.cox.cox import cox
 from cobalamin.models.fit import Fit
-from cobalamin.models.mean_cumulative import MeanCumulative, mean_cumulative
-from cobalamin.models.recurrent import recurrent_events
+from cobalamin.models.recurrent.mean_cumulative import MeanCumulative, mean_cumulative
+from cobalamin.models.recurrent.recurrent import recurrent_events
 
 SAME_SUMS = 1e-8  # sums of the same terms in another order, after a Newton iteration
 NAMES = {"person": "id", "entry": "in", "exit": "out", "event": "ill"}

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from cobalamin.core.followup import follow_up
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.kaplan_meier import risk_sets
-from cobalamin.models.restricted_area import restricted_area
-from cobalamin.models.rmst import rmst, rmst_difference
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.curves.kaplan_meier import risk_sets
+from cobalamin.models.curves.restricted_area import restricted_area
+from cobalamin.models.curves.rmst import rmst, rmst_difference
 
 SAME_SUMS = 1e-9  # sums of the same terms in another order
 DERIVATIVE = 1e-6  # central differences

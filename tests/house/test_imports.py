@@ -66,3 +66,22 @@ def test_heavy_libraries_are_imported_where_they_are_used(path: Path) -> None:
 def test_analyses_use_the_public_names_only(path: Path) -> None:
     for name in imported(ast.parse(path.read_text(encoding="utf-8"))):
         assert not name.startswith("cobalamin."), f"{path.name}: {name} is not public; use `import cobalamin as cb`"
+
+
+# Inside `models` too imports go one way: a folder uses those before it. The files at the top and `matrix` are the ground floor.
+FLOORS = (
+    ("", "matrix"), ("regression", "describe"), ("cox",), ("likelihood",), ("curves",), ("interval",), ("parametric",),
+    ("competing", "sampled"), ("multistate",), ("recurrent",), ("figures",),
+)  # fmt: skip
+FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
+
+
+@pytest.mark.parametrize("path", modules(PACKAGE / "models"), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_models_import_downwards_only(path: Path) -> None:
+    parts = path.relative_to(PACKAGE / "models").parts
+    own = parts[0] if len(parts) > 1 else ""
+    for name in imported(ast.parse(path.read_text(encoding="utf-8"))):
+        if name.startswith("cobalamin.models."):
+            inner = name.split(".")[2:]
+            other = inner[0] if len(inner) > 1 else ""
+            assert own == other or FLOOR[other] <= FLOOR[own], f"models/{own} may not import models/{other}: put what both need lower"

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.estimates import Estimates
-from cobalamin.models.coding import Column
-from cobalamin.models.matrix import Matrix
+from cobalamin.models.matrix.coding import Column
+from cobalamin.models.matrix.matrix import Matrix
 from cobalamin.models.tabulate import Count, coefficient_rows, fact_rows, tidy_frame
 
 Floats = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import DataError, MissingRowsWarning, list_names
-from cobalamin.models.rows import require_columns
+from cobalamin.models.matrix.rows import require_columns
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

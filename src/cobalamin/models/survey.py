@@ -11,7 +11,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError, DesignError, MissingValuesError
 from cobalamin.models.covariance import cluster_codes, sum_by
-from cobalamin.models.rows import require_columns
+from cobalamin.models.matrix.rows import require_columns
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, did_you_mean, list_names
-from cobalamin.models.coding import Column
-from cobalamin.models.matrix import Matrix
+from cobalamin.models.matrix.coding import Column
+from cobalamin.models.matrix.matrix import Matrix
 
 if TYPE_CHECKING:
     from cobalamin.models.fit import Fit

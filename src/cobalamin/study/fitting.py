@@ -9,9 +9,9 @@ import pandas as pd
 from cobalamin.core.errors import CobalaminWarning, ProtocolError, did_you_mean
 from cobalamin.design.cohort import Cohort
 from cobalamin.design.design import Design
-from cobalamin.models.cox import cox
+from cobalamin.models.cox.cox import cox
 from cobalamin.models.fit import Fit
-from cobalamin.models.regression import logistic
+from cobalamin.models.regression.regression import logistic
 from cobalamin.models.survey import Survey
 from cobalamin.study.protocol import ModelSection
 

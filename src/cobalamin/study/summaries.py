@@ -11,8 +11,8 @@ import numpy as np
 from cobalamin.core.errors import CobalaminWarning, ProtocolError, did_you_mean
 from cobalamin.core.estimates import Estimates
 from cobalamin.design.cohort import Cohort
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.describe import histogram, table1
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.describe.describe import histogram, table1
 from cobalamin.study.fitting import OUTCOME, model_frame
 from cobalamin.study.protocol import ReportSection
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.adjusted_curves import adjusted_curve
-from cobalamin.models.adjusted_set import AdjustedCurves
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_predict import predict_survival
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_predict import predict_survival
+from cobalamin.models.curves.adjusted_curves import adjusted_curve
+from cobalamin.models.curves.adjusted_set import AdjustedCurves
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE = pd.DataFrame(EXPECTED["people"])

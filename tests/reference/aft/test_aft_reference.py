@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.aft import aft
 from cobalamin.models.fit import Fit
-from cobalamin.models.parametric_predict import predict_quantile
+from cobalamin.models.parametric.aft import aft
+from cobalamin.models.parametric.parametric_predict import predict_quantile
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE, LATE = pd.DataFrame(EXPECTED["people"]), pd.DataFrame(EXPECTED["late"])

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.case_cohort import case_cohort
 from cobalamin.models.fit import Fit
+from cobalamin.models.sampled.case_cohort import case_cohort
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 COHORT = pd.DataFrame(EXPECTED["cohort"])

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_residuals import cox_baseline, cox_residuals
-from cobalamin.models.spline import natural_cubic, natural_knots
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_residuals import cox_baseline, cox_residuals
+from cobalamin.models.matrix.spline import natural_cubic, natural_knots
+from cobalamin.models.matrix.transforms import formula_functions
 from cobalamin.models.survey import Survey
-from cobalamin.models.transforms import formula_functions
 
 # both programs iterate to rounding error; what is left is the order of summation
 SAME = 1e-8

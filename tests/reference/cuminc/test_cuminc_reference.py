@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.cumulative_incidence import cumulative_incidence
-from cobalamin.models.incidence_curves import IncidenceCurves
+from cobalamin.models.competing.cumulative_incidence import cumulative_incidence
+from cobalamin.models.competing.incidence_curves import IncidenceCurves
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE = pd.DataFrame(EXPECTED["people"])

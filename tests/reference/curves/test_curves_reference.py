@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.curves import Curves, survival_curve
+from cobalamin.models.curves.curves import Curves, survival_curve
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE = pd.DataFrame(EXPECTED["people"])

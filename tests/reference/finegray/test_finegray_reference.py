@@ -12,10 +12,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.followup import FollowUp
-from cobalamin.models.absolute_risk import absolute_risk, cause_specific
-from cobalamin.models.cox import cox
-from cobalamin.models.fine_gray import fine_gray
-from cobalamin.models.fine_gray_weights import observation
+from cobalamin.models.competing.absolute_risk import absolute_risk, cause_specific
+from cobalamin.models.competing.fine_gray import fine_gray
+from cobalamin.models.competing.fine_gray_weights import observation
+from cobalamin.models.cox.cox import cox
 from cobalamin.models.fit import Fit
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.gray import gray_test
+from cobalamin.models.competing.gray import gray_test
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE = pd.DataFrame(EXPECTED["people"])

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.band_values import equal_precision_value, hall_wellner_value
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.nelson_aalen import cumulative_hazard
+from cobalamin.models.curves.band_values import equal_precision_value, hall_wellner_value
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.curves.nelson_aalen import cumulative_hazard
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE = pd.DataFrame(EXPECTED["people"])

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.interval_cox import interval_cox
-from cobalamin.models.interval_cox_curve import interval_baseline
+from cobalamin.models.interval.interval_cox import interval_cox
+from cobalamin.models.interval.interval_cox_curve import interval_baseline
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 YEARLY, KNOWN, VISITS = (pd.DataFrame(EXPECTED[name]) for name in ("yearly", "known", "visits"))

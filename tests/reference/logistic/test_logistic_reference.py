@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import FitWarning, MissingRowsWarning
 from cobalamin.models.fit import Fit
-from cobalamin.models.regression import logistic
+from cobalamin.models.regression.regression import logistic
 from cobalamin.models.survey import Survey
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import FitWarning, MissingRowsWarning
 from cobalamin.models.fit import Fit
-from cobalamin.models.matched import conditional_logistic
+from cobalamin.models.sampled.matched import conditional_logistic
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 SAME_MAXIMUM = 1e-8  # both solved to the last digits

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.multistate import multi_state
-from cobalamin.models.multistate_result import MultiState
+from cobalamin.models.multistate.multistate import multi_state
+from cobalamin.models.multistate.multistate_result import MultiState
 
 # the same sums in another order, printed by R with 15 digits
 SAME = 1e-9

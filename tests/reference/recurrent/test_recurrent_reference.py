@@ -13,10 +13,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import FitWarning
+from cobalamin.models.cox.ph_test import ph_test
 from cobalamin.models.fit import Fit
-from cobalamin.models.mean_cumulative import mean_cumulative
-from cobalamin.models.ph_test import ph_test
-from cobalamin.models.recurrent import recurrent_events
+from cobalamin.models.recurrent.mean_cumulative import mean_cumulative
+from cobalamin.models.recurrent.recurrent import recurrent_events
 
 # both programs iterate to rounding error; what is left is the order of summation
 SAME = 1e-8

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.rmst import rmst, rmst_difference
+from cobalamin.models.curves.rmst import rmst, rmst_difference
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE = pd.DataFrame(EXPECTED["people"])

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.aft import aft
 from cobalamin.models.fit import Fit
-from cobalamin.models.parametric_predict import predict_hazard_ratio, predict_parametric, predict_quantile
-from cobalamin.models.royston_parmar import flexible_parametric
+from cobalamin.models.parametric.aft import aft
+from cobalamin.models.parametric.parametric_predict import predict_hazard_ratio, predict_parametric, predict_quantile
+from cobalamin.models.parametric.royston_parmar import flexible_parametric
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE, TIMES = pd.DataFrame(EXPECTED["people"]), EXPECTED["times"]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cobalamin.models.describe import table1
+from cobalamin.models.describe.describe import table1
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 PEOPLE = pd.DataFrame(EXPECTED["people"]).astype({"age": float})

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
 
-from cobalamin.models.turnbull import interval_survival
+from cobalamin.models.interval.turnbull import interval_survival
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text(encoding="utf-8"))
 VISITS, YEARS = pd.DataFrame(EXPECTED["visits"]), pd.DataFrame(EXPECTED["years"])

@@ -10,10 +10,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, FitWarning, MissingRowsWarning, MissingValuesError
-from cobalamin.models.adjusted_curves import adjusted_curve
-from cobalamin.models.adjusted_set import AdjustedCurves
-from cobalamin.models.cox import cox
-from cobalamin.models.regression import logistic
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.curves.adjusted_curves import adjusted_curve
+from cobalamin.models.curves.adjusted_set import AdjustedCurves
+from cobalamin.models.regression.regression import logistic
 
 EXACT = 1e-9  # a closed form and an iterative solution
 

@@ -11,9 +11,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, DesignError, EventCodeError, FitWarning, MissingRowsWarning
-from cobalamin.models.case_cohort import METHODS, case_cohort
-from cobalamin.models.case_cohort_sums import stratified_spread
 from cobalamin.models.fit import Fit
+from cobalamin.models.sampled.case_cohort import METHODS, case_cohort
+from cobalamin.models.sampled.case_cohort_sums import stratified_spread
 
 EXACT = 1e-9  # a closed form and an iterative solution
 

@@ -20,8 +20,8 @@ from cobalamin.core.errors import (
     MissingRowsWarning,
     MissingValuesError,
 )
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_residuals import cox_baseline, cox_residuals
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_residuals import cox_baseline, cox_residuals
 from cobalamin.models.survey import Survey
 
 # Therneau and Grambsch, appendix E, and the survival package's book1 to book6: closed forms

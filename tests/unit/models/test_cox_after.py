@@ -8,16 +8,16 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, FitWarning, MissingValuesError
-from cobalamin.models.concordance import concordance
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_predict import predict_survival
-from cobalamin.models.cox_residuals import cox_residuals, event_rows
-from cobalamin.models.frailty import cox_frailty
-from cobalamin.models.penalty import Ridge
-from cobalamin.models.ph_test import ph_test
-from cobalamin.models.profile_interval import profile_interval
-from cobalamin.models.terms import term_columns
-from cobalamin.models.time_varying import split_at_events
+from cobalamin.models.cox.concordance import concordance
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_predict import predict_survival
+from cobalamin.models.cox.cox_residuals import cox_residuals, event_rows
+from cobalamin.models.cox.frailty import cox_frailty
+from cobalamin.models.cox.penalty import Ridge
+from cobalamin.models.cox.ph_test import ph_test
+from cobalamin.models.cox.profile_interval import profile_interval
+from cobalamin.models.cox.time_varying import split_at_events
+from cobalamin.models.matrix.terms import term_columns
 
 EXACT = 1e-10
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, EventCodeError, FitWarning, FollowUpError, MissingRowsWarning
-from cobalamin.models.cumulative_incidence import cumulative_incidence
-from cobalamin.models.curve_set import AT_COLUMNS, Curves
-from cobalamin.models.gray import gray_test
+from cobalamin.models.competing.cumulative_incidence import cumulative_incidence
+from cobalamin.models.competing.gray import gray_test
+from cobalamin.models.curves.curve_set import AT_COLUMNS, Curves
 
 PEOPLE = pd.DataFrame(
     {

@@ -16,8 +16,8 @@ from cobalamin.core.errors import (
     MissingRowsWarning,
     MissingValuesError,
 )
-from cobalamin.models.curve_set import nice_times
-from cobalamin.models.curves import Curves, survival_curve
+from cobalamin.models.curves.curve_set import nice_times
+from cobalamin.models.curves.curves import Curves, survival_curve
 
 EXACT = 1e-14  # a closed form in the same few operations
 

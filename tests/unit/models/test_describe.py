@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, EventCodeError, MissingRowsWarning, MissingValuesError
-from cobalamin.models.describe import histogram, quantiles, table1
-from cobalamin.models.histogram import merge, outward
-from cobalamin.models.standardized_difference import difference_in_means, difference_in_shares
+from cobalamin.models.describe.describe import histogram, quantiles, table1
+from cobalamin.models.describe.histogram import merge, outward
+from cobalamin.models.describe.standardized_difference import difference_in_means, difference_in_shares
 
 PEOPLE = pd.DataFrame(
     {

@@ -10,16 +10,16 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, DesignError
-from cobalamin.models.bands import confidence_band
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_residuals import cox_residuals, event_rows
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.figure_curves import band_estimates, loglog_estimates, transition_estimates
-from cobalamin.models.figure_data import dose_response_estimates, ph_estimates
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_residuals import cox_residuals, event_rows
+from cobalamin.models.cox.ph_test import ph_test
+from cobalamin.models.curves.bands import confidence_band
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.figures.figure_curves import band_estimates, loglog_estimates, transition_estimates
+from cobalamin.models.figures.figure_data import dose_response_estimates, ph_estimates
 from cobalamin.models.fit import Fit
-from cobalamin.models.multistate import multi_state
-from cobalamin.models.ph_test import ph_test
-from cobalamin.models.spline import restricted_cubic
+from cobalamin.models.matrix.spline import restricted_cubic
+from cobalamin.models.multistate.multistate import multi_state
 from cobalamin.release.disclosure import disclose
 
 SAME = {"rtol": 1e-9, "atol": 1e-12}

@@ -20,11 +20,11 @@ from cobalamin.core.errors import (
     MissingValuesError,
 )
 from cobalamin.core.followup import FollowUp
-from cobalamin.models.absolute_risk import absolute_risk, cause_specific
-from cobalamin.models.cox import cox
-from cobalamin.models.fine_gray import fine_gray
-from cobalamin.models.fine_gray_likelihood import fine_gray_likelihood
-from cobalamin.models.fine_gray_weights import observation
+from cobalamin.models.competing.absolute_risk import absolute_risk, cause_specific
+from cobalamin.models.competing.fine_gray import fine_gray
+from cobalamin.models.competing.fine_gray_likelihood import fine_gray_likelihood
+from cobalamin.models.competing.fine_gray_weights import observation
+from cobalamin.models.cox.cox import cox
 from cobalamin.models.fit import Fit
 
 EXACT = 1e-9  # the same numbers by another way

@@ -10,11 +10,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import DataError, MissingRowsWarning
-from cobalamin.models.band_values import equal_precision_value, hall_wellner_value
-from cobalamin.models.bands import confidence_band
-from cobalamin.models.cumulative_incidence import cumulative_incidence
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.nelson_aalen import HazardCurves, cumulative_hazard
+from cobalamin.models.competing.cumulative_incidence import cumulative_incidence
+from cobalamin.models.curves.band_values import equal_precision_value, hall_wellner_value
+from cobalamin.models.curves.bands import confidence_band
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.curves.nelson_aalen import HazardCurves, cumulative_hazard
 
 EXACT = 1e-12  # a closed form in the same few operations
 FIVE = pd.DataFrame({"t": [1.0, 2, 2, 4, 6], "e": [1, 1, 1, 0, 0], "g": "a"})

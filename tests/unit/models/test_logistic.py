@@ -21,9 +21,9 @@ from cobalamin.core.errors import (
     MissingRowsWarning,
     MissingValuesError,
 )
-from cobalamin.models.binomial import maximize
-from cobalamin.models.regression import logistic
-from cobalamin.models.separation import separate
+from cobalamin.models.regression.binomial import maximize
+from cobalamin.models.regression.regression import logistic
+from cobalamin.models.regression.separation import separate
 from cobalamin.models.survey import Survey
 
 EXACT = 1e-9  # Newton's method ends with an error of the square of 1e-6

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, EventCodeError, FitWarning, MissingRowsWarning, MissingValuesError
-from cobalamin.models.logrank import logrank, logrank_groups
+from cobalamin.models.curves.logrank import logrank, logrank_groups
 
 EXACT = 1e-12  # a closed form in the same few operations
 # at 1: a dies among 2 a and 2 b; at 2: b among 1 a and 2 b; at 3: a among 1 a and 1 b

@@ -20,7 +20,7 @@ from cobalamin.core.errors import (
     MissingValuesError,
 )
 from cobalamin.models.fit import Fit
-from cobalamin.models.matched import conditional_logistic
+from cobalamin.models.sampled.matched import conditional_logistic
 
 EXACT = 1e-9  # a closed form and an iterative solution
 

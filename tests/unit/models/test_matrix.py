@@ -14,9 +14,9 @@ from cobalamin.core.errors import (
     MissingRowsWarning,
     MissingValuesError,
 )
-from cobalamin.models.formula import FUNCTIONS, parse_formula
-from cobalamin.models.matrix import build_matrix
-from cobalamin.models.transforms import formula_functions
+from cobalamin.models.matrix.formula import FUNCTIONS, parse_formula
+from cobalamin.models.matrix.matrix import build_matrix
+from cobalamin.models.matrix.transforms import formula_functions
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import DataError, DesignError, FollowUpError, MissingRowsWarning, MissingValuesError
-from cobalamin.models.multistate import multi_state
-from cobalamin.models.multistate_result import MARKOV, MultiState
-from cobalamin.models.multistate_rows import transition_rows
+from cobalamin.models.multistate.multistate import multi_state
+from cobalamin.models.multistate.multistate_result import MARKOV, MultiState
+from cobalamin.models.multistate.multistate_rows import transition_rows
 
 NAMES = {"person": "id", "entry": "in", "exit": "out", "from_state": "was", "to_state": "then"}
 EXACT = 1e-12  # quarters and halves, through a few products

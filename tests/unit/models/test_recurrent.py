@@ -18,8 +18,8 @@ from cobalamin.core.errors import (
     MissingRowsWarning,
     MissingValuesError,
 )
-from cobalamin.models.mean_cumulative import mean_cumulative
-from cobalamin.models.recurrent import recurrent_events
+from cobalamin.models.recurrent.mean_cumulative import mean_cumulative
+from cobalamin.models.recurrent.recurrent import recurrent_events
 
 NAMES = {"person": "id", "entry": "in", "exit": "out", "event": "ill"}
 

@@ -12,11 +12,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import DataError, DesignError, EventCodeError
-from cobalamin.models.cox import cox
-from cobalamin.models.cumulative_incidence import cumulative_incidence
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.describe import table1
-from cobalamin.models.regression import logistic
+from cobalamin.models.competing.cumulative_incidence import cumulative_incidence
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.describe.describe import table1
+from cobalamin.models.regression.regression import logistic
 from cobalamin.models.survey import Survey
 
 pytestmark = pytest.mark.filterwarnings("ignore::cobalamin.core.errors.FitWarning")

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import ColumnNotFoundError, DataError, MissingRowsWarning
-from cobalamin.models.rmst import rmst, rmst_difference
+from cobalamin.models.curves.rmst import rmst, rmst_difference
 
 EXACT = 1e-12  # a closed form in the same few operations
 # S = 3/4 from 1, 1/2 from 2 to 4

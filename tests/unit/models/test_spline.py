@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import DataError, FormulaError
-from cobalamin.models.spline import harrell_knots, natural_cubic, natural_knots, restricted_cubic
+from cobalamin.models.matrix.spline import harrell_knots, natural_cubic, natural_knots, restricted_cubic
 
 
 def test_default_knots_are_harrells_quantiles():

@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from cobalamin.core.errors import FollowUpError
 from cobalamin.core.followup import follow_up
-from cobalamin.models.newton import covariance_of, find_aliases
-from cobalamin.models.risk_sets import merge_near_ties, order_of, risk_sets
-from cobalamin.models.sweeps import prefix_sums, suffix_sums
+from cobalamin.models.cox.newton import covariance_of, find_aliases
+from cobalamin.models.cox.risk_sets import merge_near_ties, order_of, risk_sets
+from cobalamin.models.cox.sweeps import prefix_sums, suffix_sums
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,10 +11,10 @@ from lifelines.datasets import load_multicenter_aids_cohort_study, load_rossi
 from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import EventCodeError, FitWarning
-from cobalamin.models.concordance import concordance
-from cobalamin.models.cox import cox
-from cobalamin.models.cox_predict import predict_survival
-from cobalamin.models.ph_test import ph_test
+from cobalamin.models.cox.concordance import concordance
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.cox.cox_predict import predict_survival
+from cobalamin.models.cox.ph_test import ph_test
 
 # numbers of R's survival, printed with seven digits, or four
 SEVEN_DIGITS = 5e-7

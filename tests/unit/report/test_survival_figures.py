@@ -15,12 +15,12 @@ from numpy.testing import assert_allclose
 from unit.report.examples import nhanes_estimates, nhanes_facts
 
 from cobalamin.core.estimates import Estimates
-from cobalamin.models.cox import cox
-from cobalamin.models.cumulative_incidence import cumulative_incidence
-from cobalamin.models.curves import survival_curve
-from cobalamin.models.figure_curves import band_estimates, loglog_estimates, transition_estimates
-from cobalamin.models.figure_data import dose_response_estimates, ph_estimates
-from cobalamin.models.multistate import multi_state
+from cobalamin.models.competing.cumulative_incidence import cumulative_incidence
+from cobalamin.models.cox.cox import cox
+from cobalamin.models.curves.curves import survival_curve
+from cobalamin.models.figures.figure_curves import band_estimates, loglog_estimates, transition_estimates
+from cobalamin.models.figures.figure_data import dose_response_estimates, ph_estimates
+from cobalamin.models.multistate.multistate import multi_state
 from cobalamin.release.disclosure import disclose
 from cobalamin.report.blocks import Note, Show
 from cobalamin.report.curves import exhibits_curves

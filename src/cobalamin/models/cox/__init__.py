@@ -1,0 +1,1 @@
+"""Proportional hazards: the partial-likelihood kernel and what is computed from it."""

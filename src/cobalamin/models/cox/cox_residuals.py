@@ -1,0 +1,297 @@
+"""Residuals and baseline hazard of a Cox model, from the same risk-set sums as its likelihood and in linear time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cobalamin.core.errors import DataError
+from cobalamin.models.cox.hazard import Hazard, Sums
+from cobalamin.models.cox.partial_likelihood import PartialLikelihood
+from cobalamin.models.cox.sweeps import BLOCK, one_blas_thread, prefix_sums
+
+if TYPE_CHECKING:
+    from cobalamin.models.cox.cox_solution import Solved
+    from cobalamin.models.fit import Fit
+
+# the models of `recurrent_events` are Cox models of rows that they arrange
+PARTIAL_LIKELIHOOD_FAMILIES = ("cox", "andersen-gill", "pwp-total", "pwp-gap", "wlw")
+Floats = npt.NDArray[np.float64]
+Kind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled schoenfeld"]
+
+
+def score_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
+    """Return each row's contribution to the score, per unit of case weight.
+
+    Parameters
+    ----------
+    likelihood : PartialLikelihood
+        Data of the model.
+    b : ndarray, shape (p,)
+        Coefficients of the standardised covariates.
+
+    Returns
+    -------
+    ndarray, shape (n, p)
+        On the scale of the original covariates; rows never at risk at an event have zeros. Weighted, the columns sum to the score.
+
+    Notes
+    -----
+    L_i = d_i (z_i - zbar(t_i)) - r_i sum over event times in (entry_i, exit_i] of (z_i - zbar(t)) h(t). With Efron's method a tied
+    death takes the mean of the d denominators, and is itself at risk for a part of each (as R's ``residuals(type = "score")``).
+
+    References
+    ----------
+    Therneau TM, Grambsch PM. Modeling Survival Data: Extending the Cox Model, section 4.6. Springer 2000. doi:10.1007/978-1-4757-3294-8
+    """
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        sums, risk = likelihood.sums(b)
+        hazard = likelihood.hazard(sums)
+        residuals = _score_rows(likelihood, sums, hazard, _unweighted(likelihood, risk), b)
+    residuals *= likelihood.scale
+    return residuals
+
+
+def _score_rows(likelihood: PartialLikelihood, sums: Sums, hazard: Hazard, risk: Floats, b: Floats) -> Floats:
+    sets, z = likelihood.sets, likelihood.z
+    # per event time: sum over tied deaths of a * mean covariate, and the same times the fraction f
+    mean_h = sums.s1 * hazard.a2 - sums.d1 * hazard.b2
+    mean_q = sums.s1 * hazard.b2 - sums.d1 * hazard.c2
+    held = np.c_[np.zeros(likelihood.p + 1), prefix_sums(np.vstack([hazard.h, mean_h]), sets.starts)].T.copy()
+    residuals: Floats = np.zeros((sets.n, likelihood.p))
+    for start in range(0, len(sets.rows), BLOCK):
+        # in blocks that stay in cache, and without a second array of the size of the covariates
+        block = slice(start, start + BLOCK)
+        through = held[sets.exit_bin[block] + 1]
+        if sets.entry_bin is not None:
+            through -= held[sets.entry_bin[block] + 1]
+        residuals[sets.rows[block]] = (through[:, 1:] - z[:, block].T * through[:, :1]) * risk[block, None]
+    bins = sets.death_bin
+    per_death = ((sums.s1 * hazard.h - sums.d1 * hazard.q) / (likelihood.mean_weight * likelihood.tied))[:, bins]
+    dead_risk = likelihood.dead_risk(b, sums.shift)
+    spared = dead_risk * (likelihood.z_dead * hazard.q[bins] - mean_q[:, bins])
+    residuals[sets.death_rows] += (likelihood.z_dead - per_death + spared).T
+    return residuals
+
+
+def _unweighted(likelihood: PartialLikelihood, risk: Floats) -> Floats:
+    return risk if likelihood.w is None else risk / likelihood.w
+
+
+def martingale_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
+    """Return events observed less events expected, per row.
+
+    Parameters
+    ----------
+    likelihood : PartialLikelihood
+        Data of the model.
+    b : ndarray, shape (p,)
+        Coefficients of the standardised covariates.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Residuals as R's ``residuals(type = "martingale")``; weighted, they sum to zero.
+
+    References
+    ----------
+    Therneau TM, Grambsch PM, Fleming TR. Martingale-based residuals for survival models. Biometrika 1990;77:147-160.
+    doi:10.1093/biomet/77.1.147
+    """
+    sets = likelihood.sets
+    with one_blas_thread():
+        sums, risk = likelihood.sums(b)
+        hazard = likelihood.hazard(sums)
+    held = np.r_[0.0, prefix_sums(hazard.h, sets.starts)]
+    through = held[sets.exit_bin + 1] - (0.0 if sets.entry_bin is None else held[sets.entry_bin + 1])
+    residuals = np.zeros(sets.n)
+    residuals[sets.rows] = -_unweighted(likelihood, risk) * through
+    residuals[sets.death_rows] += 1 + likelihood.dead_risk(b, sums.shift) * hazard.q[sets.death_bin]
+    return residuals
+
+
+def baseline_hazard(likelihood: PartialLikelihood, b: Floats) -> tuple[Floats, Floats]:
+    """Return the cumulative baseline hazard at each event time, within strata.
+
+    Parameters
+    ----------
+    likelihood : PartialLikelihood
+        Data of the model.
+    b : ndarray, shape (p,)
+        Coefficients of the standardised covariates.
+
+    Returns
+    -------
+    increment, cumulative : ndarray, shape (K,)
+        At the mean of the covariates, in the order of ``sets.times``; people count from their entry on.
+
+    References
+    ----------
+    Breslow N. Discussion of Cox (1972). JRSS B 1972;34:216-217. doi:10.1111/j.2517-6161.1972.tb00900.x
+    """
+    with one_blas_thread():
+        sums, _ = likelihood.sums(b)
+        hazard = likelihood.hazard(sums)
+    increment = hazard.h * np.exp(-sums.shift)
+    return increment, prefix_sums(increment, likelihood.sets.starts)
+
+
+def schoenfeld_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
+    """Return covariate less its mean over the risk set, per event.
+
+    Parameters
+    ----------
+    likelihood : PartialLikelihood
+        Data of the model.
+    b : ndarray, shape (p,)
+        Coefficients of the standardised covariates.
+
+    Returns
+    -------
+    ndarray, shape (D, p)
+        On the scale of the original covariates, in the order of ``sets.death_rows`` (stratum, then time). With Efron's method a tied
+        event takes the mean of the d means. Weighted, the columns sum to zero at the estimate.
+
+    References
+    ----------
+    Schoenfeld D. Partial residuals for the proportional hazards regression model. Biometrika 1982;69:239-241. doi:10.1093/biomet/69.1.239
+    """
+    with one_blas_thread():
+        sums, _ = likelihood.sums(b)
+        hazard = likelihood.hazard(sums)
+    mean = (sums.s1 * hazard.h - sums.d1 * hazard.q) / (likelihood.mean_weight * likelihood.tied)
+    return np.asarray((likelihood.z_dead - mean[:, likelihood.sets.death_bin]).T * likelihood.scale)
+
+
+def cox_residuals(fit: Fit, kind: Kind = "martingale") -> Floats:
+    """Return residuals of a fitted Cox model.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+    kind : {"martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled schoenfeld"}
+        Which residuals. ``dfbeta`` is the approximate change of each coefficient that the row brings, ``dfbetas`` the same in standard
+        errors. Scaled Schoenfeld residuals, smoothed against time, show b(t).
+
+    Returns
+    -------
+    ndarray, shape (n,), (n, k) or (D, k)
+        One line per row used, or with the Schoenfeld kinds per event (`event_rows` tells which); a column per coefficient that is not
+        an alias. Only dfbeta and dfbetas are multiplied by the case weights, as in R.
+
+    Raises
+    ------
+    DataError
+        The fit is not a Cox model, or the kind is unknown.
+
+    Notes
+    -----
+    Scaled Schoenfeld residuals are ``b + D r V`` with D events and V the model-based variance. dfbeta is ``w L V`` with L the score
+    residuals.
+
+    References
+    ----------
+    Grambsch PM, Therneau TM. Biometrika 1994;81:515-526. doi:10.1093/biomet/81.3.515
+    """
+    solved = solution_of(fit)
+    model, b = solved.likelihood, solved.b
+    if kind == "martingale":
+        return martingale_residuals(model, b)
+    if kind == "deviance":
+        return _deviance(martingale_residuals(model, b), fit.parts["follow_up"].event)
+    if kind == "score":
+        return score_residuals(model, b)
+    if kind in ("dfbeta", "dfbetas"):
+        effect = score_residuals(model, b) @ solved.full_covariance
+        weights = fit.parts["weights"]
+        effect = effect if weights is None else effect * weights[:, None]
+        return effect if kind == "dfbeta" else effect / np.sqrt(np.diag(solved.full_covariance))
+    if kind in ("schoenfeld", "scaled schoenfeld"):
+        plain = schoenfeld_residuals(model, b)
+        return plain if kind == "schoenfeld" else len(plain) * plain @ solved.full_covariance + b / model.scale
+    raise DataError(f"kind: got {kind!r}; expected one of {', '.join(get_args(Kind))}.")
+
+
+def event_rows(fit: Fit) -> pd.DataFrame:
+    """Return which event each line of the Schoenfeld residuals belongs to.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+
+    Returns
+    -------
+    DataFrame
+        ``row`` (position among the rows used), ``stratum``, ``time``.
+
+    Raises
+    ------
+    DataError
+        The fit is not a Cox model.
+    """
+    sets = solution_of(fit).likelihood.sets
+    return pd.DataFrame({"row": sets.death_rows, "stratum": sets.stratum[sets.death_bin], "time": sets.times[sets.death_bin]})
+
+
+def _deviance(martingale: Floats, event: npt.NDArray[np.int64]) -> Floats:
+    expected = event - martingale
+    log_part = np.where(event > 0, np.log(np.where(event > 0, expected, 1.0)), 0.0)
+    return np.asarray(np.sign(martingale) * np.sqrt(np.maximum(-2 * (martingale + log_part), 0.0)))
+
+
+def cox_baseline(fit: Fit, centered: bool = False) -> pd.DataFrame:
+    """Return the baseline hazard of a fitted Cox model.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+    centered : bool
+        Give the hazard at the mean of the covariates rather than at zero.
+
+    Returns
+    -------
+    DataFrame
+        ``stratum, time, hazard, cumulative_hazard``, one row per event time.
+
+    Raises
+    ------
+    DataError
+        The fit is not a Cox model.
+    """
+    solved = solution_of(fit)
+    increment, cumulative = baseline_hazard(solved.likelihood, solved.b)
+    at_zero = 1.0 if centered else float(np.exp(-(solved.b / solved.likelihood.scale) @ solved.likelihood.center))
+    sets = solved.likelihood.sets
+    return pd.DataFrame(
+        {"stratum": sets.stratum, "time": sets.times, "hazard": increment * at_zero, "cumulative_hazard": cumulative * at_zero}
+    )
+
+
+def solution_of(fit: Fit) -> Solved:
+    """Return the solution that a Cox model carries.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+
+    Returns
+    -------
+    Solved
+        Likelihood, standardised coefficients and variance.
+
+    Raises
+    ------
+    DataError
+        The fit is of another kind.
+    """
+    if fit.family.name not in PARTIAL_LIKELIHOOD_FAMILIES:
+        raise DataError(f"expected a Cox model; got {fit.family.title}.")
+    solved: Solved = fit.parts["solved"]
+    return solved

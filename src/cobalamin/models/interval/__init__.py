@@ -1,0 +1,1 @@
+"""Interval-censored onset."""

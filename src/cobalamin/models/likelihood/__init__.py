@@ -1,0 +1,1 @@
+"""Maximising any likelihood, and what is said of the maximum."""

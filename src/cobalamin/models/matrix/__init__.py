@@ -1,0 +1,1 @@
+"""Formulas become matrices: parsing, coding, splines, complete rows."""

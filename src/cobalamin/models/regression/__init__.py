@@ -1,0 +1,1 @@
+"""Regression for outcomes without follow-up."""

@@ -1,0 +1,1 @@
+"""Sampling designs: matched sets and case-cohort samples."""
