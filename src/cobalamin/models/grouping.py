@@ -33,11 +33,14 @@ class Grouping:
         Group labels in order.
     code : ndarray of int, shape (n,)
         Position of each row's label; -1 where it is missing.
+    declared : bool
+        Whether the labels are categories that somebody declared (a Categorical column), not values found in rows.
     """
 
     name: str
     labels: tuple[str, ...]
     code: Ints
+    declared: bool = False
 
 
 def require_rows(data: pd.DataFrame, names: Iterable[str | None]) -> None:
@@ -100,7 +103,35 @@ def group_by(data: pd.DataFrame, by: str | Sequence[str] | None, most: int | Non
     found = np.unique(joint[joint >= 0])
     if most is not None and len(found) > most:
         raise DataError(f"by: {' x '.join(names)} makes {len(found)} groups, at most {most} can be shown; cut a number into classes first.")
-    return Grouping(" x ".join(names), tuple(labels[i] for i in found), np.where(joint < 0, -1, np.searchsorted(found, joint)))
+    declared = all(isinstance(data[name].dtype, pd.CategoricalDtype) for name in names)
+    return Grouping(" x ".join(names), tuple(labels[i] for i in found), np.where(joint < 0, -1, np.searchsorted(found, joint)), declared)
+
+
+def said(labels: Sequence[str], *, declared: bool, noun: str = "group") -> str:
+    """Return groups as a message may name them: a value found in rows may be a person's.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Labels of the groups.
+    declared : bool
+        Whether they are declared categories.
+    noun : str
+        What they are.
+
+    Returns
+    -------
+    str
+        The labels, or how many there are.
+
+    Examples
+    --------
+    >>> said(["no", "yes"], declared=True), said(["17", "31"], declared=False), said(["17"], declared=False, noun="stratum")
+    ('no, yes', '2 groups', '1 stratum')
+    """
+    if declared:
+        return list_names(labels)
+    return f"{len(labels)} {noun if len(labels) == 1 else 'strata' if noun == 'stratum' else noun + 's'}"
 
 
 def label_codes(column: pd.Series[Any], name: str) -> tuple[Ints, list[str]]:

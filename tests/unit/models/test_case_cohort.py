@@ -130,8 +130,10 @@ class TestRefusals:
             fit(SAMPLE, cohort_size=300.5)
         with pytest.raises(DataError, match="for each value of area"):
             fit(SAMPLE, cohort_size=300, method="borgan1", stratum="area")
-        with pytest.raises(DataError, match="expected the strata east, west"):
+        with pytest.raises(DataError, match=r"strata of area \(2 strata\); 1 have no size, and 1 of the names"):
             fit(SAMPLE, cohort_size={"east": 200, "north": 100}, method="borgan1", stratum="area")
+        with pytest.raises(DataError, match="east, west"):
+            fit(SAMPLE.astype({"area": "category"}), cohort_size={"east": 200, "north": 100}, method="borgan1", stratum="area")
 
     def test_strata(self) -> None:
         with pytest.raises(DesignError, match="needs stratum="):

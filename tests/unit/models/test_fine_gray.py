@@ -57,6 +57,17 @@ class TestFit:
         assert result.variance == "robust" and fit(cluster="clinic").variance == "cluster"
         assert fit(cluster="clinic").glance()["n_clusters"][0] == PEOPLE["clinic"].nunique()
 
+    def test_rows_of_weight_zero_are_nobody(self) -> None:
+        """Every count, level counts included, is that of the rows of positive weight."""
+        weighted = PEOPLE.assign(w=np.where(PEOPLE.index % 3 == 0, 0.0, 1.0), early=0.5)
+        for options in ({}, {"entry": "early"}, {"cluster": "clinic"}):
+            with_zero, without = fit(data=weighted, weights="w", **options), fit(data=weighted[weighted["w"] > 0], weights="w", **options)
+            assert_allclose(with_zero.coefficients, without.coefficients, rtol=EXACT)
+            assert_allclose(with_zero.covariance, without.covariance, rtol=EXACT)
+            assert (with_zero.n, with_zero.events, with_zero.person_time) == (without.n, without.events, without.person_time)
+            assert with_zero.counts == without.counts
+            assert {**with_zero.facts} == pytest.approx({**without.facts, "n_zero_weight": 40.0}, rel=EXACT)
+
     def test_estimates_have_the_reference_level_and_its_events(self) -> None:
         frame = fit().estimates(analysis="primary", model="m", outcome="LS").frame
         reference = frame[(frame["term"] == "smoking") & (frame["level"] == "never")].iloc[0]

@@ -62,11 +62,25 @@ class TestEdges:
         assert found["df"].item() == 2
         assert_allclose(found["chi2"], 2 * run(FOUR)["chi2"], rtol=EXACT)
 
-    def test_a_group_that_is_never_compared_is_named(self) -> None:
+    def test_a_group_that_is_never_compared_is_counted_and_named_where_it_was_declared(self) -> None:
         late = pd.concat([FOUR.assign(**{"in": 0}), pd.DataFrame({"t": [20, 30], "e": [1, 1], "g": ["c", "c"], "in": [10, 10]})])
-        with pytest.warns(FitWarning, match="left out of the test: c"):
+        with pytest.warns(FitWarning, match="left out of the test: 1 group"):
             found = run(late, entry="in")
         assert_allclose(found, run(FOUR), rtol=EXACT)
+        with pytest.warns(FitWarning, match="left out of the test: c"):
+            run(late.astype({"g": "category"}), entry="in")
+
+    def test_values_of_persons_are_not_in_messages(self) -> None:
+        with pytest.raises(DataError, match="each of the 2 groups of g, not") as caught:
+            run(FOUR, trend=[1, 1])
+        assert "(a, b)" not in str(caught.value)
+        with pytest.raises(DataError, match=r"2 groups of g \(a, b\)"):
+            run(FOUR.astype({"g": "category"}), trend=[1, 1])
+
+    def test_a_number_is_no_grouping(self) -> None:
+        many = pd.DataFrame({"t": range(1, 32), "e": 1, "g": range(31)})
+        with pytest.raises(DataError, match="g makes 31 groups, at most 30"):
+            run(many)
 
     def test_nothing_to_compare(self) -> None:
         apart = pd.DataFrame({"t": [1, 2, 11, 12], "e": 1, "g": list("aabb"), "in": [0, 0, 10, 10]})

@@ -141,6 +141,7 @@ def test_unused_levels_are_noted_and_a_missing_reference_refused(data):
         ({}, "ns(age, df=1000000000)", FormulaError, "1 to 15"),
         ({}, "rcs(sex, 3)", FormulaError, "numbers"),
         ({}, "C(smoking, reference='nevr')", FormulaError, "Did you mean 'never'"),
+        ({}, "C(sex, reference='nevr')", FormulaError, r"one of the 2 levels in these rows\.$"),
         ({}, "y ~ age", FormulaError, "left side"),
         ({}, "age - 1", FormulaError, "no intercept"),
         ({"log": 1.0}, "log + log2(b12)", FormulaError, "name of a function"),

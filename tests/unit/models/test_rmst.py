@@ -101,7 +101,9 @@ class TestRows:
             means(level=95)
         with pytest.raises(DataError, match="two groups"):
             pair(FOUR)
-        with pytest.raises(DataError, match="no group 'c'"):
+        with pytest.raises(DataError, match=r"no group 'c'\. g has: 2 groups"):
             pair(reference="c")
+        with pytest.raises(DataError, match=r"no group 'c'\. g has: a, b"):
+            pair(BOTH.astype({"g": "category"}), reference="c")
         with pytest.raises(DataError, match="under observation after start"):
             means(start=4, tau=5)

@@ -62,7 +62,8 @@ def fine_gray(
     cluster : str, optional
         Column that groups dependent rows; the variance then takes clusters as independent.
     weights : str, optional
-        Column of case weights: a row of weight 2 counts as two equal rows; weights that are not whole numbers are sampling weights.
+        Column of case weights: a row of weight 2 counts as two equal rows; weights that are not whole numbers are sampling weights. Rows
+        of weight 0 are nobody: ``facts`` say how many there are, and no other count has them.
     ties : {"breslow", "efron"}
         Treatment of tied events; Breslow's as in ``cmprsk::crr`` and in Fine and Gray's paper.
     censoring_ties : {"crr", "finegray"}, optional
@@ -191,9 +192,9 @@ def _variance(solved: Solved, model: _Model, seen: Observation) -> Floats:
 
 
 def _fit(call: str, matrix: Matrix, model: _Model, seen: Observation, solved: Solved, cause: int) -> Fit:
-    follow, keep = model.follow, solved.keep
+    follow, keep, used = model.follow, solved.keep, model.used
     happened = (follow.event == cause).astype(np.float64)
-    start = np.where(np.isfinite(follow.entry), follow.entry, 0.0)
+    at_risk = np.asarray(follow.exit - np.where(np.isfinite(follow.entry), follow.entry, 0.0))
     for text in solved.urgent:
         python_warnings.warn(text, FitWarning, stacklevel=3)
     return Fit(
@@ -204,16 +205,16 @@ def _fit(call: str, matrix: Matrix, model: _Model, seen: Observation, solved: So
         covariance=expand_matrix(_variance(solved, model, seen), keep),
         model_covariance=expand_matrix(solved.covariance, keep),
         variance="robust" if model.cluster is None else "cluster",
-        n=len(follow),
+        n=int(used.sum()),
         n_missing=matrix.n_missing,
         missing=matrix.missing,
-        events=float(happened.sum()),
-        person_time=follow.person_time,
+        events=float(happened[used].sum()),
+        person_time=float(at_risk[used].sum()),
         loglik=solved.loglik,
         loglik_null=solved.loglik_null,
         converged=solved.converged,
         iterations=solved.iterations,
-        counts=count_levels(matrix, happened, follow.exit - start),
+        counts=count_levels(matrix, happened, at_risk, used),
         warnings=(*matrix.notes, *solved.warnings),
         term_warnings=solved.term_warnings,
         limits=solved.limits,
@@ -233,13 +234,15 @@ def _fit(call: str, matrix: Matrix, model: _Model, seen: Observation, solved: So
 
 
 def _facts(model: _Model, solved: Solved, cause: int) -> dict[str, float]:
-    event = model.follow.event
+    event = model.timed.event  # of the rows used
     facts = {
         "cause": float(cause),
         "competing_events": float(((event > 0) & (event != cause)).sum()),
         "censored": float((event == 0).sum()),
         "likelihood_ratio": 2 * (solved.loglik - solved.loglik_null),
     }
+    if not model.used.all():
+        facts["n_zero_weight"] = float((~model.used).sum())
     return facts if model.cluster is None else {**facts, "n_clusters": float(len(pd.unique(model.cluster)))}
 
 

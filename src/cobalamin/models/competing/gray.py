@@ -11,7 +11,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.cox.risk_sets import merge_near_ties
-from cobalamin.models.grouping import group_by, known_rows, require_rows
+from cobalamin.models.grouping import MOST_GROUPS, group_by, known_rows, require_rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ def gray_test(
     require_rows(data, [exit, event, *_listed(by), *_listed(strata)])
     follow = follow_up(exit=data[exit], event=data[event], kinds=None, names=("entry", exit, event))
     follow = FollowUp(*merge_near_ties(follow.entry, follow.exit), follow.event)
-    groups, layers = group_by(data, by), group_by(data, strata)
+    groups, layers = group_by(data, by, MOST_GROUPS), group_by(data, strata)
     missing = {groups.name: groups.code < 0}
     keep = known_rows(missing if strata is None else {**missing, layers.name: layers.code < 0}, "Gray's test")
     kind = np.where(follow.event == 0, 0, np.where(follow.event == cause, 1, 2))

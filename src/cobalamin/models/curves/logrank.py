@@ -15,7 +15,7 @@ from cobalamin.core.errors import DataError, FitWarning, MissingValuesError, lis
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.cox.risk_sets import risk_sets
 from cobalamin.models.curves.logrank_scores import Scores, logrank_scores
-from cobalamin.models.grouping import Grouping, group_by, known_rows, require_rows
+from cobalamin.models.grouping import MOST_GROUPS, Grouping, group_by, known_rows, require_rows, said
 from cobalamin.models.matrix.rows import Missing
 
 Floats = npt.NDArray[np.float64]
@@ -108,7 +108,7 @@ def logrank(
     _check_choice(weights_family, rho, gamma)
     model = _read(data, exit, event, by, entry, strata, missing)
     scores = _scores(model, weights_family, rho, gamma)
-    contrast = _trend_scores(trend, model.groups.labels)
+    contrast = _trend_scores(trend, model.groups)
     if contrast is None:
         return _overall(scores, model.groups)
     variance = float(contrast @ scores.variance @ contrast)
@@ -183,7 +183,7 @@ def _read(
     missing: Missing,
 ) -> _Model:
     require_rows(data, [exit, event, entry, *_listed(by), *_listed(strata)])
-    groups, layers = group_by(data, list(_listed(by))), group_by(data, strata)
+    groups, layers = group_by(data, list(_listed(by)), MOST_GROUPS), group_by(data, strata)
     holes = {groups.name: groups.code < 0}
     holes = holes if strata is None else {**holes, layers.name: layers.code < 0}
     keep = _complete(holes, missing)
@@ -195,7 +195,7 @@ def _read(
         raise DataError(f"{groups.name}: a log-rank test compares groups; got {len(present)} with known rows.")
     if not follow.event.any():
         raise DataError(f"{event}: no events in the {len(follow)} rows used; there is nothing to compare.")
-    known = Grouping(groups.name, tuple(groups.labels[i] for i in present), np.searchsorted(present, code))
+    known = Grouping(groups.name, tuple(groups.labels[i] for i in present), np.searchsorted(present, code), groups.declared)
     return _Model(follow, known, None if strata is None else layers.code[keep])
 
 
@@ -221,12 +221,14 @@ def _check_choice(family: str, rho: float, gamma: float) -> None:
         raise DataError(f"rho and gamma: expected numbers >= 0; got {rho:g} and {gamma:g}.")
 
 
-def _trend_scores(trend: bool | Sequence[float], labels: tuple[str, ...]) -> Floats | None:
+def _trend_scores(trend: bool | Sequence[float], groups: Grouping) -> Floats | None:
+    labels = groups.labels
     if isinstance(trend, bool):
         return np.arange(1.0, len(labels) + 1) if trend else None
     scores = np.asarray(trend, dtype=np.float64)
     if scores.shape != (len(labels),) or not np.isfinite(scores).all() or len(np.unique(scores)) < 2:
-        raise DataError(f"trend: expected one score for each of the {len(labels)} groups ({list_names(labels)}), not all the same.")
+        which = f" ({list_names(labels)})" if groups.declared else ""
+        raise DataError(f"trend: expected one score for each of the {len(labels)} groups of {groups.name}{which}, not all the same.")
     return scores
 
 
@@ -244,7 +246,7 @@ def _overall(scores: Scores, groups: Grouping) -> pd.DataFrame:
             " weights are 0 there (a curve that falls to 0 among the first who enter has no weight later)."
         )
     if alone.any():
-        names = list_names(label for label, out in zip(groups.labels, alone, strict=True) if out)
+        names = said([label for label, out in zip(groups.labels, alone, strict=True) if out], declared=groups.declared)
         warnings.warn(
             f"{groups.name}: never compared with the others at an event, left out of the test: {names}.", FitWarning, stacklevel=3
         )

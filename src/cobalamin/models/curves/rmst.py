@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError, did_you_mean, list_names
+from cobalamin.core.errors import DataError, did_you_mean
 from cobalamin.core.followup import FollowUp
 from cobalamin.models.curves.curve_rows import read_curve_rows
 from cobalamin.models.curves.kaplan_meier import risk_sets
 from cobalamin.models.curves.restricted_area import restricted_area
+from cobalamin.models.grouping import said
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -148,10 +149,13 @@ def rmst_difference(
     means = _means(data, (exit, event, entry), by, (weights, cluster), tau, start)
     labels = list(means.labels)
     if len(labels) < 2:
-        raise DataError(f"{by}: a difference needs two groups; got {list_names(labels)}.")
+        raise DataError(f"{by}: a difference needs two groups; got {len(labels)}.")
     base = labels[0] if reference is None else str(reference)
     if base not in labels:
-        raise DataError(f"reference: no group '{base}'.{did_you_mean(base, labels)} The groups are: {list_names(labels)}.")
+        names = [by] if isinstance(by, str) else by
+        declared = all(isinstance(data[name].dtype, pd.CategoricalDtype) for name in names)
+        near = did_you_mean(base, labels) if declared else ""
+        raise DataError(f"reference: no group '{base}'.{near} {' x '.join(names)} has: {said(labels, declared=declared)}.")
     width, where = _width(level), labels.index(base)
     rows = [row for i in range(len(labels)) if i != where for row in _compare(means, i, where, width)]
     return pd.DataFrame(rows)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError
 from cobalamin.core.estimates import Estimates
-from cobalamin.models.grouping import group_by, known_rows, require_rows
+from cobalamin.models.grouping import MOST_GROUPS, group_by, known_rows, require_rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -86,7 +86,7 @@ def histogram(
     values = _values(data[variable], variable, log)
     known = ~np.isnan(values)
     edges = _edges(values[known], bins, log)
-    grouping = group_by(data, by)
+    grouping = group_by(data, by, MOST_GROUPS)
     known_rows({by or "": grouping.code < 0}, "the histogram")
     rows = []
     for i, label in enumerate(grouping.labels):

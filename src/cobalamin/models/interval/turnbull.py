@@ -13,7 +13,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError, FitWarning, list_names
 from cobalamin.models.curves.curves import CONFIDENCE
 from cobalamin.models.curves.kaplan_meier import RiskSets, confidence_limits
-from cobalamin.models.grouping import case_weights, group_by, known_rows, require_rows, whole
+from cobalamin.models.grouping import MOST_GROUPS, case_weights, group_by, known_rows, require_rows, whole
 from cobalamin.models.interval.interval_curves import FRAME, IntervalCurves, known_ends, known_free
 from cobalamin.models.interval.interval_data import IntervalData, marked_missing, read_intervals
 from cobalamin.models.interval.interval_hazard import HazardProblem, hazard_problem, survival_of
@@ -114,7 +114,7 @@ def interval_survival(
     by_names = [by] if isinstance(by, str) else list(by or [])
     require_rows(data, [lower, upper, entry, weights, *by_names])
     marked, blank = marked_missing(data, lower, upper)
-    grouping, weight = group_by(data, by), case_weights(data, weights)
+    grouping, weight = group_by(data, by, MOST_GROUPS), case_weights(data, weights)
     absent = {grouping.name or "group": grouping.code < 0, blank: marked[blank].isna().to_numpy(), weights or "weights": np.isnan(weight)}
     if entry is not None:
         absent[entry] = data[entry].isna().to_numpy()

@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float64]
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 DATES = ("date", "datetime", "datetime64", "timedelta", "timedelta64", "period", "time")
 MOST_LEVELS = 50  # of a text column: more is a name, a number written as text, or free text
+FOUND = "found in rows"  # name of categories that nobody declared, so that messages do not list them
 MOST_SHOWN, FEWEST_ROWS = 5, 5  # levels are printed where they are few and none is rare: else they may be persons' values
 
 
@@ -124,7 +125,7 @@ def _prepare(column: pd.Series[Any], name: str, levels: tuple[Any, ...] | None, 
             f"{name}: text with {len(levels_found)} different values, more than {MOST_LEVELS}. If these are numbers write"
             f" pd.to_numeric(data['{name}']); if they are classes merge them or make the column a Categorical."
         )
-    return pd.Categorical(column, categories=levels_found)
+    return pd.Categorical(column, categories=pd.Index(levels_found, name=FOUND))
 
 
 def _check_kind(column: pd.Series[Any], name: str) -> None:

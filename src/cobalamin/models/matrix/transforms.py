@@ -13,6 +13,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError, FormulaError, did_you_mean, list_names
 from cobalamin.models.matrix import spline
+from cobalamin.models.matrix.columns import FOUND
 
 Floats = npt.NDArray[np.float64]
 _MAX_BS_DF = 20
@@ -86,6 +87,7 @@ def _factor(x: Any, coding: Any = None, reference: Any = None, _state: Any = Non
 
 
 def _levels(series: pd.Series[Any], reference: Any) -> list[Any]:
+    declared = isinstance(series.dtype, pd.CategoricalDtype) and series.cat.categories.name != FOUND
     if isinstance(series.dtype, pd.CategoricalDtype):
         levels = series.cat.remove_unused_categories().cat.categories.tolist()
     else:
@@ -95,8 +97,10 @@ def _levels(series: pd.Series[Any], reference: Any) -> list[Any]:
     if reference is None:
         return levels
     if reference not in levels:
-        near = did_you_mean(str(reference), map(str, levels))
-        raise FormulaError(f"C(): the reference {reference!r} is not a level in these rows.{near} The levels are: {list_names(levels)}.")
+        # a value found in rows may be a person's; a category was declared by somebody
+        near = f"{did_you_mean(str(reference), map(str, levels))} The levels are: {list_names(map(str, levels))}." if declared else ""
+        column = f"{series.name}: " if isinstance(series.name, str) else ""
+        raise FormulaError(f"{column}C(): the reference {reference!r} is not one of the {len(levels)} levels in these rows.{near}")
     return [reference, *(level for level in levels if level != reference)]
 
 

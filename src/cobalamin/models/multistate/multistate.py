@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import DataError, DesignError, FollowUpError, MissingValuesError, list_names
-from cobalamin.models.grouping import group_by, known_rows, label_codes, label_of, require_rows
+from cobalamin.models.grouping import MOST_GROUPS, group_by, known_rows, label_codes, label_of, require_rows
 from cobalamin.models.multistate.multistate_chain import initial_distribution, make_chain
 from cobalamin.models.multistate.multistate_history import Histories, note_gaps, read_histories
 from cobalamin.models.multistate.multistate_process import Process
@@ -124,7 +124,7 @@ def multi_state(
     labels, was, then = _read_states(data, from_state, to_state, states, label_of(censored))
     histories = read_histories(data, person=person, exit=exit, event=then >= 0, entry=entry, names=(to_state, person))
     n_jumps = _check_continuity(histories, was, then, from_state)
-    grouping = group_by(data, by)
+    grouping = group_by(data, by, MOST_GROUPS)
     known = known_rows({grouping.name: grouping.code < 0}, "the probabilities")
     fixed = None if initial is None else _fixed(initial, labels)
     processes = {}
@@ -166,7 +166,7 @@ def _read_states(data: pd.DataFrame, old: str, new: str, states: Sequence[Any] |
     labels = [label_of(s) for s in states] if states is not None else both if ordered else sorted(both)
     unknown = [v for v in both if v not in labels]
     if unknown:
-        raise DataError(f"states: the data have states that are not listed: {list_names(unknown)}. The states are {list_names(labels)}.")
+        raise DataError(f"states: {len(unknown)} states of the data are not listed. The states listed are {list_names(labels)}.")
     if len(set(labels)) < len(labels) or censored in labels:
         raise DataError(
             f"states: expected different labels, none of them '{censored}' (the label of no transition); got {list_names(labels)}."

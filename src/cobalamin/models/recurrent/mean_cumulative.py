@@ -15,7 +15,7 @@ from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.curves.aalen_johansen import _running_products
 from cobalamin.models.curves.curve_set import AT_COLUMNS, Curves
 from cobalamin.models.curves.kaplan_meier import RiskSets, risk_sets
-from cobalamin.models.grouping import group_by, known_rows, require_rows
+from cobalamin.models.grouping import MOST_GROUPS, group_by, known_rows, require_rows
 from cobalamin.models.multistate.multistate_history import Histories, note_gaps, read_histories, refuse_after_death
 
 Floats = npt.NDArray[np.float64]
@@ -188,7 +188,7 @@ def mean_cumulative(
     if death is not None:
         dead = follow_up(exit=data[exit], event=data[death], names=("entry", exit, death)).event
         refuse_after_death(histories, dead, death)
-    grouping = group_by(data, by)
+    grouping = group_by(data, by, MOST_GROUPS)
     known = known_rows({grouping.name: grouping.code < 0}, "the curves")
     if not known.any():
         raise DataError("No row with a known group.")

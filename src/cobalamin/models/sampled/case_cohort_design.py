@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError, DesignError, list_names
+from cobalamin.core.errors import DataError, DesignError
 from cobalamin.core.followup import FollowUp, follow_up
-from cobalamin.models.grouping import label_codes, label_of
+from cobalamin.models.grouping import label_codes, label_of, said
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+_Strata = tuple[list[str], bool]  # labels, and whether they are declared categories
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +108,10 @@ def read_design(
     code, labels = (np.zeros(len(data), dtype=np.int64), ["the cohort"]) if stratum is None else label_codes(data[stratum], stratum)
     case = follow.event > 0
     sampled = member | case | unknown
-    size = _sizes(cohort_size, code, labels, sampled, stratum)
+    declared = stratum is None or isinstance(data[stratum].dtype, pd.CategoricalDtype)
+    size = _sizes(cohort_size, code, (labels, declared), sampled, stratum)
     members, controls, cases = (_tally(code, rows, len(labels)) for rows in (member, member & ~case, case))
-    _check_strata(labels, size, members, controls, cases, _tally(code, sampled, len(labels)))
+    _check_strata((labels, declared), size, members, controls, cases, _tally(code, sampled, len(labels)))
     with np.errstate(divide="ignore", invalid="ignore"):
         per_member, per_control = size / members, (size - cases) / controls
     return Design(follow, member, sampled, code, size, per_member, per_control, int(member.sum()))
@@ -133,13 +135,13 @@ def _tally(code: Ints, rows: Bools, count: int) -> Floats:
     return np.bincount(code[rows & (code >= 0)], minlength=count).astype(np.float64)
 
 
-def _sizes(given: int | Mapping[Any, int] | None, code: Ints, labels: list[str], sampled: Bools, stratum: str | None) -> Floats:
+def _sizes(given: int | Mapping[Any, int] | None, code: Ints, strata: _Strata, sampled: Bools, stratum: str | None) -> Floats:
     """Return the people in the cohort by stratum, as given or as counted."""
     if given is None:
         if sampled.all():
             raise DataError("cohort_size: all rows are cases or subcohort; say how many people the whole cohort has.")
-        return _tally(code, np.ones(len(code), dtype=np.bool_), len(labels))
-    sizes = _given_sizes(given, labels, stratum)
+        return _tally(code, np.ones(len(code), dtype=np.bool_), len(strata[0]))
+    sizes = _given_sizes(given, strata, stratum)
     others = int((~sampled).sum())
     if others and sizes.sum() != len(code):
         raise DataError(
@@ -149,24 +151,29 @@ def _sizes(given: int | Mapping[Any, int] | None, code: Ints, labels: list[str],
     return sizes
 
 
-def _given_sizes(given: int | Mapping[Any, int], labels: list[str], stratum: str | None) -> Floats:
+def _given_sizes(given: int | Mapping[Any, int], strata: _Strata, stratum: str | None) -> Floats:
+    labels, declared = strata
     if isinstance(given, Mapping) != (stratum is not None):
         raise DataError(f"cohort_size: expected {'one number' if stratum is None else f'a number for each value of {stratum}'}.")
     by_label = {label_of(key): size for key, size in given.items()} if isinstance(given, Mapping) else {labels[0]: given}
     absent = [label for label in labels if label not in by_label]
     if absent or len(by_label) > len(labels):
-        raise DataError(f"cohort_size: expected the strata {list_names(labels)}; got {list_names(by_label)}.")
+        lost = len(set(by_label) - set(labels))
+        wanted = f"the strata of {stratum} ({said(labels, declared=declared, noun='stratum')})"
+        raise DataError(f"cohort_size: expected {wanted}; {len(absent)} have no size, and {lost} of the names given are none of them.")
     sizes = np.array([by_label[label] for label in labels], dtype=np.float64)
     if not (np.isfinite(sizes) & (sizes > 0) & (sizes == np.rint(sizes))).all():
         raise DataError("cohort_size: expected whole numbers above 0.")
     return sizes
 
 
-def _check_strata(labels: list[str], size: Floats, members: Floats, controls: Floats, cases: Floats, sampled: Floats) -> None:
+def _check_strata(strata: _Strata, size: Floats, members: Floats, controls: Floats, cases: Floats, sampled: Floats) -> None:
     """Refuse strata that nobody of the subcohort stands for, and cohorts smaller than their sample."""
+    labels, declared = strata
     small = [label for label, n, have in zip(labels, size, sampled, strict=True) if n < have]
     if small:
-        raise DataError(f"cohort_size: smaller than the number of sampled people in {list_names(small)}.")
+        raise DataError(f"cohort_size: smaller than the number of sampled people in {said(small, declared=declared, noun='stratum')}.")
     empty = [label for label, n in zip(labels, controls, strict=True) if n == 0]
     if empty and (size - cases > 0).any():
-        raise DataError(f"no member of the subcohort without the event in {list_names(empty)}: nobody stands for the people there.")
+        where = said(empty, declared=declared, noun="stratum")
+        raise DataError(f"no member of the subcohort without the event in {where}: nobody stands for the people there.")
