@@ -79,6 +79,8 @@ class Fit:
         Rows, events and person-time per level of each factor.
     df_residual : float
         Degrees of freedom of t statistics; infinite for normal ones.
+    term_df : mapping of str to float
+        Degrees of freedom of single coefficients where they have their own (Satterthwaite, Barnard and Rubin).
     warnings : tuple of str
         What needs care.
     term_warnings : mapping of str to str
@@ -114,6 +116,7 @@ class Fit:
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    term_df: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -71,9 +71,10 @@ def tidy_frame(fit: Fit, *, exponentiate: bool, level: float) -> pd.DataFrame:
     with np.errstate(invalid="ignore", divide="ignore"):
         std_error = np.sqrt(np.diag(fit.covariance))
         statistic = estimate / std_error
-    normal = np.isinf(fit.df_residual)
-    p_value = 2 * (ndtr(-np.abs(statistic)) if normal else stdtr(fit.df_residual, -np.abs(statistic)))
-    width = std_error * (ndtri((1 + level) / 2) if normal else stdtrit(fit.df_residual, (1 + level) / 2))
+    df = np.array([fit.term_df.get(name, fit.df_residual) for name in fit.names], dtype=np.float64)
+    normal = np.isinf(df)
+    p_value = 2 * np.where(normal, ndtr(-np.abs(statistic)), stdtr(np.where(normal, 1.0, df), -np.abs(statistic)))
+    width = std_error * np.where(normal, ndtri((1 + level) / 2), stdtrit(np.where(normal, 1.0, df), (1 + level) / 2))
     low, high = estimate - width, estimate + width
     for j, name in enumerate(fit.names):
         if name in fit.limits:
