@@ -152,7 +152,7 @@ def test_a_change_of_state_in_a_gap_is_counted_and_said() -> None:
         ({"then": ["LS", "dead", "dead", None, "LS", "censored"]}, MissingValuesError, "write 'censored' in then"),
         ({"id": ["a", "a", None, "c", "d", "d"]}, MissingValuesError, "id: 1 of 6"),
         ({"was": ["well", "LS", "censored", "well", "well", "LS"]}, DataError, "nobody is at risk from no state"),
-        ({"then": ["LS", "cancer", "dead", "censored", "LS", "censored"]}, DataError, "not listed: cancer"),
+        ({"then": ["LS", "cancer", "dead", "censored", "LS", "censored"]}, DataError, "1 states of the data are not listed"),
         ({"out": [1, 4, 0, 3, 3, 5]}, FollowUpError, "out is not after in"),
     ],
 )
