@@ -1,0 +1,1 @@
+"""Repeated measurements of one person: mixed models, marginal models, bounded scores, agreement."""
