@@ -1,0 +1,143 @@
+"""Splitting follow-up at the breaks of a time scale (a Lexis expansion)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cobalamin.core.errors import DataError
+from cobalamin.core.followup import follow_up
+from cobalamin.models.grouping import require_rows
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+COLUMNS = ("interval_start", "interval_end", "person_time")
+
+
+def split_person_time(
+    data: pd.DataFrame,
+    *,
+    entry: str,
+    exit: str,
+    event: str,
+    breaks: Any,
+    origin: str | None = None,
+    band: str | None = None,
+) -> pd.DataFrame:
+    """Split each row at the breaks of a time scale.
+
+    Parameters
+    ----------
+    data : DataFrame, shape (n, ...)
+        One row per person or per interval of a person.
+    entry, exit : str
+        Columns of the times between which a person is at risk, ``(entry, exit]``.
+    event : str
+        Column of event codes (0 = none).
+    breaks : array-like of float, shape (k,)
+        Rising cut points on the scale. Time before the first and after the last break is kept, in pieces of its own.
+    origin : str, optional
+        Column of the zero of the scale, in the unit of ``entry``: with calendar time in ``entry`` and birth as origin the breaks are ages.
+        Default: the scale of ``entry``.
+    band : str, optional
+        Name of a column to make: the band of the scale that the piece lies in, as an ordered category like ``"[40, 50)"``.
+
+    Returns
+    -------
+    DataFrame, shape (pieces, ...)
+        All columns of ``data`` with ``entry`` and ``exit`` those of the piece and ``event`` only in the last piece of a row, and
+        ``interval_start``, ``interval_end`` (the same two times, on the scale of the breaks) and ``person_time``. The index repeats that
+        of ``data``, so that pieces of one row are found again. To split on several scales, split the result again.
+
+    Raises
+    ------
+    DataError
+        Breaks that do not rise, or a name in ``band`` that exists.
+    FollowUpError, EventCodeError
+        As `follow_up`.
+
+    Notes
+    -----
+    The sum of person-time and the number of events are those of ``data``. A person whose event falls on a break has it in the piece
+    that ends there.
+
+    References
+    ----------
+    Carstensen B, Plummer M. Using Lexis objects for multi-state models in R. J Stat Softw 2011;38(6). doi:10.18637/jss.v038.i06
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"in": [38.0], "out": [52.0], "ls": [1]})
+    >>> split_person_time(one, entry="in", exit="out", event="ls", breaks=[40, 50])[["in", "out", "ls", "person_time"]].values.tolist()
+    [[38.0, 40.0, 0.0, 2.0], [40.0, 50.0, 0.0, 10.0], [50.0, 52.0, 1.0, 2.0]]
+    """
+    require_rows(data, [entry, exit, event, origin])
+    cuts = _cuts(breaks)
+    if band is not None and band in data.columns:
+        raise DataError(f"band='{band}': the table has a column of that name already.")
+    times = follow_up(exit=data[exit], event=data[event], entry=data[entry], kinds=None, names=(entry, exit, event))
+    zero = None if origin is None else _origin(data[origin], origin)
+    start, stop = (times.entry, times.exit) if zero is None else (times.entry - zero, times.exit - zero)
+    first = np.searchsorted(cuts, start, side="right")
+    pieces = np.searchsorted(cuts, stop, side="left") - first + 1
+    row, within = _positions(pieces)
+    at = first[row] + within
+    edges = np.concatenate([[-np.inf], cuts, [np.inf]])
+    low, high = np.maximum(start[row], edges[at]), np.minimum(stop[row], edges[at + 1])
+    return _assemble(data, (entry, exit, event), row, within == pieces[row] - 1, low, high, zero, _bands(cuts, at) if band else None, band)
+
+
+def _cuts(breaks: Any) -> Floats:
+    cuts = np.atleast_1d(np.asarray(breaks, dtype=np.float64))
+    if cuts.ndim != 1 or not len(cuts) or not np.isfinite(cuts).all() or (np.diff(cuts) <= 0).any():
+        raise DataError("breaks: expected at least one number, all finite and rising.")
+    return cuts
+
+
+def _origin(values: pd.Series, name: str) -> Floats:
+    zero = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = int((~np.isfinite(zero)).sum())
+    if wrong:
+        raise DataError(f"{name}: {wrong} of {len(zero)} values are missing or not numbers; the scale has no zero there.")
+    return zero
+
+
+def _positions(pieces: Ints) -> tuple[Ints, Ints]:
+    """Return the row of each piece and its number within the row."""
+    row = np.repeat(np.arange(len(pieces)), pieces)
+    begin = np.cumsum(pieces) - pieces
+    return row, np.arange(len(row)) - begin[row]
+
+
+def _assemble(
+    data: pd.DataFrame,
+    names: tuple[str, str, str],
+    row: Ints,
+    last: npt.NDArray[np.bool_],
+    low: Floats,
+    high: Floats,
+    zero: Floats | None,
+    bands: pd.Categorical | None,
+    band: str | None,
+) -> pd.DataFrame:
+    entry, exit, event = names
+    shift = 0.0 if zero is None else zero[row]
+    code = data[event].to_numpy()[row].copy()
+    code[~last] = 0
+    new = {entry: low + shift, exit: high + shift, event: code}
+    added: dict[str, Any] = {"interval_start": low, "interval_end": high, "person_time": high - low}
+    if band is not None:
+        added[band] = bands
+    kept = {name: new.get(name) for name in data.columns if name not in COLUMNS or name in new}
+    columns = {name: data[name].take(row).array if value is None else value for name, value in kept.items()}
+    return pd.DataFrame({**columns, **added}, index=data.index.take(row))
+
+
+def _bands(cuts: Floats, at: Ints) -> pd.Categorical:
+    texts = [f"{cut:g}" for cut in cuts]
+    labels = [f"< {texts[0]}", *(f"[{a}, {b})" for a, b in pairwise(texts)), f">= {texts[-1]}"]
+    return pd.Categorical.from_codes(at.tolist(), pd.Index(labels), ordered=True)
