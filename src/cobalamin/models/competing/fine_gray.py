@@ -21,7 +21,7 @@ from cobalamin.models.cox.partial_likelihood import Ties
 from cobalamin.models.cox.risk_sets import merge_near_ties
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.matrix.matrix import Matrix, build_matrix
-from cobalamin.models.matrix.rows import Missing, require_columns
+from cobalamin.models.matrix.rows import Missing, refuse_follow_up, require_columns
 from cobalamin.models.survey import read_weights
 from cobalamin.models.tabulate import count_levels
 
@@ -119,6 +119,7 @@ def fine_gray(
     require_columns(data, [name for name in (exit, event, entry, cluster, weights) if name is not None])
     extra = tuple(name for name in (cluster, weights) if name is not None)
     matrix = build_matrix(formula, data, extra=extra, missing=missing)
+    refuse_follow_up(matrix.formula.variables, exit, event, entry)
     model = _read(data if matrix.kept.all() else data.loc[matrix.kept], matrix.X, (exit, event, entry, cluster, weights), cause)
     seen = observation(model.timed, model.weights, censoring_ties or ("finegray" if is_delayed(model.timed) else "crr"))
     likelihood = fine_gray_likelihood(model.x, model.timed, cause, seen, model.weights, ties)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,10 @@ from cobalamin.core.errors import DataError, DesignError
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.covariance import cluster_codes
 from cobalamin.models.matrix.matrix import Matrix
-from cobalamin.models.matrix.rows import require_columns
+from cobalamin.models.matrix.rows import refuse_follow_up, require_columns
 from cobalamin.models.survey import Survey, SurveyDesign, read_weights
 
+_NAMES = re.compile(r"[^\W\d]\w*")
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -183,10 +185,31 @@ def read_rows(data: pd.DataFrame, matrix: Matrix, columns: CoxColumns, design: S
     if events == 0:
         raise DataError(f"{columns.event}: no events in the {len(rows)} rows used; a hazard ratio cannot be estimated.")
     stratum, strata = _strata(rows, columns.strata)
+    _refuse_follow_up(matrix, columns, follow, stratum)
     cluster = None if columns.cluster is None else rows[columns.cluster].to_numpy()
     clusters = None if cluster is None else cluster_codes(cluster)
     offset = None if columns.offset is None else read_offset(rows, columns.offset)
     return CoxRows(follow, stratum, strata, weights, clusters, cluster, offset, columns.offset)
+
+
+def _refuse_follow_up(matrix: Matrix, columns: CoxColumns, follow: FollowUp, stratum: Ints | None) -> None:
+    """Refuse follow-up as a covariate; only a function of time times a covariate may stand, on rows split at the events."""
+    clock = {columns.exit, columns.entry} - {None}
+    used = set(matrix.formula.variables)
+    alone = [name for name in clock & used for c in matrix.columns if set(_NAMES.findall(c.variable)) & used <= clock]
+    split = columns.exit not in used or _is_split(follow, np.zeros(len(follow), dtype=np.int64) if stratum is None else stratum)
+    refuse_follow_up(used, columns.event, *alone, *(() if split else (columns.exit,)))
+
+
+def _is_split(follow: FollowUp, stratum: Ints) -> bool:
+    """Whether no event of its stratum falls inside a row, so that the end of a row is the time of each risk set it is in."""
+    for one in np.unique(stratum):
+        mine = stratum == one
+        times = np.unique(follow.exit[mine & (follow.event > 0)])
+        inside = np.searchsorted(times, follow.exit[mine], side="left") - np.searchsorted(times, follow.entry[mine], side="right")
+        if (inside > 0).any():
+            return False
+    return True
 
 
 def read_offset(rows: pd.DataFrame, name: str) -> Floats:

@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import ColumnNotFoundError, DataError, MissingRowsWarning, MissingValuesError, did_you_mean, list_names
+from cobalamin.core.errors import (
+    ColumnNotFoundError,
+    DataError,
+    DesignError,
+    MissingRowsWarning,
+    MissingValuesError,
+    did_you_mean,
+    list_names,
+)
 
 Bools = npt.NDArray[np.bool_]
 Missing = Literal["drop", "error"]
@@ -51,6 +59,39 @@ def require_columns(data: pd.DataFrame, names: Iterable[str]) -> None:
             )
         if not unique and (times := int((data.columns == name).sum())) > 1:
             raise DataError(f"'{name}' is the name of {times} columns; rename or leave out the others.")
+
+
+def refuse_follow_up(variables: Iterable[str], *follow: str | None) -> None:
+    """Refuse a formula that explains follow-up by itself.
+
+    Parameters
+    ----------
+    variables : iterable of str
+        Columns that the formula uses.
+    *follow : str or None
+        Columns of the end, the event and the start of follow-up.
+
+    Returns
+    -------
+    None
+        Nothing; the check passed.
+
+    Raises
+    ------
+    DesignError
+        A column of the follow-up is among the covariates.
+
+    Examples
+    --------
+    >>> refuse_follow_up(["age"], "exit", "event", None)
+    """
+    found = [name for name in dict.fromkeys(variables) if name in follow]
+    if found:
+        raise DesignError(
+            f"formula: uses {list_names(found)}, by which the follow-up is given, so it would explain the outcome by itself. Leave it out:"
+            " age at entry goes into a column of its own, and for a coefficient that changes with time split the rows first"
+            " (split_at_events)."
+        )
 
 
 def complete_rows(data: pd.DataFrame, names: Sequence[str], inside: Bools | None = None) -> tuple[Bools, dict[str, int], int]:

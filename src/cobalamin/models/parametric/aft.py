@@ -19,7 +19,7 @@ from cobalamin.models.interval.interval_data import IntervalData, from_follow_up
 from cobalamin.models.likelihood.notes import few_events_text, term_texts
 from cobalamin.models.matrix.coding import Column
 from cobalamin.models.matrix.matrix import Matrix, build_matrix
-from cobalamin.models.matrix.rows import Missing, require_columns
+from cobalamin.models.matrix.rows import Missing, refuse_follow_up, require_columns
 from cobalamin.models.parametric.aft_curve import AftCurve
 from cobalamin.models.parametric.aft_solution import AftSolved, solve_aft
 from cobalamin.models.survey import read_weights
@@ -125,6 +125,7 @@ def aft(
     marked, blank = (data, None) if lower is None or upper is None else marked_missing(data, lower, upper)
     extra = [name for name in (blank, entry, weights, cluster) if name is not None]
     matrix = _renamed(build_matrix(formula, marked, extra=extra, intercept=True, missing=missing))
+    refuse_follow_up(matrix.formula.variables, exit, event, entry, lower, upper)
     rows = _read(data if matrix.kept.all() else data.loc[matrix.kept], call, distribution)
     used = rows.weights > 0
     names = list(matrix.names)
@@ -221,7 +222,7 @@ def _fit(call: str, matrix: Matrix, rows: _Rows, solved: AftSolved, kind: str, d
     keep = np.append(solved.keep, np.ones(len(ancillary), dtype=bool))
     columns = (*matrix.columns, *(Column(name, name) for name in ancillary))
     variance = solved.covariance if kind == "model" else _sandwich(rows, solved)
-    events = rows.times.happened.astype(np.float64)
+    used, events = rows.weights > 0, rows.times.happened.astype(np.float64)
     parameters = solved.parameters
     place = {j: k for k, j in enumerate(np.flatnonzero(keep))}
     names = [column.name for column in columns]
@@ -233,20 +234,20 @@ def _fit(call: str, matrix: Matrix, rows: _Rows, solved: AftSolved, kind: str, d
         covariance=expand_matrix(solved.variance_of(variance), keep),
         model_covariance=expand_matrix(solved.variance_of(solved.covariance), keep),
         variance=kind,
-        n=len(rows.times),
+        n=int(used.sum()),
         n_missing=matrix.n_missing,
         missing=matrix.missing,
-        events=float(events.sum()),
-        person_time=np.nan if rows.person_time is None else float(rows.person_time.sum()),
+        events=float(events[used].sum()),
+        person_time=np.nan if rows.person_time is None else float(rows.person_time[used].sum()),
         loglik=solved.loglik,
         loglik_null=solved.loglik_null,
         converged=solved.solution.converged,
         iterations=solved.solution.iterations,
-        counts=count_levels(matrix, events, rows.person_time),
-        warnings=(*matrix.notes, *urgent, *few_events_text(float(events @ (rows.weights > 0)), int(solved.keep.sum()) - 1)),
+        counts=count_levels(matrix, events, rows.person_time, used),
+        warnings=(*matrix.notes, *urgent, *few_events_text(float(events[used].sum()), int(solved.keep.sum()) - 1)),
         term_warnings=terms,
         limits={names[j]: solved.limits[k] for j, k in place.items() if k in solved.limits},
-        facts=_facts(rows.times, solved, parameters),
+        facts=_facts(rows.times.take(used), solved, parameters),
         parts={
             "matrix": matrix,
             "intervals": rows.times,

@@ -19,7 +19,7 @@ from cobalamin.models.grouping import whole
 from cobalamin.models.likelihood.notes import few_events_text, term_texts
 from cobalamin.models.matrix.coding import Column
 from cobalamin.models.matrix.matrix import Matrix, build_matrix
-from cobalamin.models.matrix.rows import Missing, require_columns
+from cobalamin.models.matrix.rows import Missing, refuse_follow_up, require_columns
 from cobalamin.models.parametric.royston_parmar_curve import Scale
 from cobalamin.models.parametric.royston_parmar_solution import FlexibleSolved, solve_flexible
 from cobalamin.models.survey import read_weights
@@ -116,6 +116,7 @@ def flexible_parametric(
     _check(data, [exit, event, entry, weights, cluster], df, scale)
     extra = [name for name in (entry, weights, cluster) if name is not None]
     matrix = _without_intercept(build_matrix(formula, data, extra=extra, intercept=True, missing=missing))
+    refuse_follow_up(matrix.formula.variables, exit, event, entry)
     rows = _read(data if matrix.kept.all() else data.loc[matrix.kept], exit, event, entry, weights, cluster)
     follow = FollowUp(rows.follow.entry[rows.used], rows.follow.exit[rows.used], rows.follow.event[rows.used])
     solved = solve_flexible(matrix.X[rows.used], follow, rows.weights[rows.used], df, scale, _varying(matrix, time_dependent, df))
@@ -204,7 +205,7 @@ def _fit(call: str, matrix: Matrix, rows: _Rows, solved: FlexibleSolved, kind: s
     columns = (*matrix.columns, *(Column(name, name) for name in spline))
     variance = solved.model if kind == "model" else _sandwich(rows, solved)
     follow = rows.follow
-    events = follow.event.astype(np.float64)
+    used, events = rows.weights > 0, follow.event.astype(np.float64)
     person_time = follow.exit - np.where(np.isfinite(follow.entry), follow.entry, 0.0)
     names = [column.name for column in columns]
     place = np.flatnonzero(keep)
@@ -217,16 +218,16 @@ def _fit(call: str, matrix: Matrix, rows: _Rows, solved: FlexibleSolved, kind: s
         covariance=expand_matrix(solved.blank(variance), keep),
         model_covariance=expand_matrix(solved.blank(solved.model), keep),
         variance=kind,
-        n=len(follow),
+        n=int(used.sum()),
         n_missing=matrix.n_missing,
         missing=matrix.missing,
-        events=float(events.sum()),
-        person_time=float(person_time.sum()),
+        events=float(events[used].sum()),
+        person_time=float(person_time[used].sum()),
         loglik=value,
         loglik_null=solved.loglik_null,
         converged=solved.solution.converged,
         iterations=solved.solution.iterations,
-        counts=count_levels(matrix, events, person_time),
+        counts=count_levels(matrix, events, person_time, used),
         warnings=(*matrix.notes, *urgent, *few_events_text(float(events[rows.used].sum()), int(solved.keep.sum()))),
         term_warnings=terms,
         limits={names[place[j]]: both for j, both in solved.limits.items()},

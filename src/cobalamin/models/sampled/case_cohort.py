@@ -17,7 +17,7 @@ from cobalamin.models.covariance import expand_matrix, expand_vector
 from cobalamin.models.cox.cox_solution import Solved, solve
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.matrix.matrix import Matrix, build_matrix
-from cobalamin.models.matrix.rows import Missing, require_columns
+from cobalamin.models.matrix.rows import Missing, refuse_follow_up, require_columns
 from cobalamin.models.sampled.case_cohort_design import Design, read_design
 from cobalamin.models.sampled.case_cohort_sums import Sample, case_at_event, effects, everybody, ranked, stratified_spread, subcohort_only
 from cobalamin.models.tabulate import count_levels
@@ -120,6 +120,7 @@ def case_cohort(
     design = read_design(data, (exit, event, entry), subcohort, stratum, cohort_size, stratified=method.startswith("borgan"))
     extra = [subcohort] if stratum is None else [subcohort, stratum]
     matrix = build_matrix(formula, data, extra=extra, inside=design.sampled, missing=missing)
+    refuse_follow_up(matrix.formula.variables, exit, event, entry)
     follow = design.follow_up(matrix.kept)
     if not follow.event.any():
         raise DataError(f"{event}: no events in the {len(follow)} complete rows of the sample.")
