@@ -134,7 +134,7 @@ def _assemble(
         added[band] = bands
     kept = {name: new.get(name) for name in data.columns if name not in COLUMNS or name in new}
     columns = {name: data[name].take(row).array if value is None else value for name, value in kept.items()}
-    return pd.DataFrame({**columns, **added}, index=data.index.take(row))
+    return pd.DataFrame({**columns, **added}, index=data.index.take(row), copy=False)  # the arrays are ours
 
 
 def _bands(cuts: Floats, at: Ints) -> pd.Categorical:
