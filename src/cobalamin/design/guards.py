@@ -8,6 +8,8 @@ from cobalamin.core.errors import DesignError, list_names
 from cobalamin.core.syntax import names_in
 from cobalamin.design.design import Design
 from cobalamin.design.expression import parse
+from cobalamin.design.records import Rows
+from cobalamin.dictionary.codelist import CodeList
 
 
 def columns_after_time_zero(design: Design, columns: Iterable[str]) -> dict[str, str]:
@@ -64,6 +66,7 @@ def refuse_later_knowledge(design: Design, columns: Iterable[str]) -> None:
     ColumnNotFoundError
         An eligibility criterion names what is not a column at time zero.
     """
+    _refuse_own_codes(design)
     names = [str(c) for c in columns]
     later = columns_after_time_zero(design, names)
     for use, used in _used_at_time_zero(design, names):
@@ -74,6 +77,27 @@ def refuse_later_knowledge(design: Design, columns: Iterable[str]) -> None:
                 f"{use} uses {list_names(found)}, known only after time zero: immortal time ({reasons}). "
                 "Use what is recorded at or before time zero, or censor at that date instead."
             )
+
+
+def _refuse_own_codes(design: Design) -> None:
+    """A covariate by the codes of an event would be 0 for everybody who is still at risk, or look past time zero."""
+    for event in (design.outcome, *design.competing):
+        own = _codes(event)
+        for part in (*design.exposures, *design.covariates):
+            codes = _codes(part)
+            if part.table and part.table == event.table and codes and codes <= own:
+                raise DesignError(
+                    f"'{part.name}' is defined by the codes of '{event.name}' itself: people who have them at or before time zero are not"
+                    " at risk, so it is 0 for everybody, or knows the future. Use other codes, or leave it out."
+                )
+
+
+def _codes(rows: Rows) -> frozenset[str]:
+    """The codes that count, dots ignored; empty where any row counts."""
+    if rows.codes is None:
+        return frozenset()
+    listed = [c.code for c in rows.codes.active(rows.code_status)] if isinstance(rows.codes, CodeList) else rows.codes
+    return frozenset(code.replace(".", "").upper() for code in listed)
 
 
 def _used_at_time_zero(design: Design, columns: list[str]) -> list[tuple[str, tuple[str, ...]]]:
