@@ -13,7 +13,8 @@ from numpy.testing import assert_allclose
 
 from cobalamin.core.errors import FitWarning
 from cobalamin.models.fit import Fit
-from cobalamin.models.regression.binomial import log_likelihood, maximize
+from cobalamin.models.regression.likelihoods import LOGIT
+from cobalamin.models.regression.newton import Objective, climb
 from cobalamin.models.regression.regression import logistic
 from cobalamin.models.survey import Survey
 
@@ -102,10 +103,11 @@ def test_score_and_information_are_the_derivatives() -> None:
     rng = np.random.default_rng(4)
     x, w = np.column_stack([np.ones(60), rng.normal(size=(60, 2))]), rng.uniform(0.5, 2, 60)
     y = (rng.random(60) < 0.4).astype(float)
-    found = maximize(x, y, w, start=np.zeros(3))
+    objective = Objective(x, y, w, LOGIT)
+    found = climb(objective, np.zeros(3))
 
     def value(b: np.ndarray) -> float:
-        return log_likelihood(y, x @ b, w)
+        return objective.evaluate(b).loglik
 
     h = 1e-4
     units = np.eye(3) * h

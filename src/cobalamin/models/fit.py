@@ -87,6 +87,8 @@ class Fit:
         Column name to what needs care about it.
     limits : mapping of str to (low, high)
         95% limits of coefficients that have no standard error (profile likelihood of infinite ones).
+    other_parameters : int
+        Parameters estimated besides the coefficients (sigma, theta); they count in Akaike's criterion.
     facts : mapping of str to float
         Further numbers for `glance`.
     parts : mapping of str to object
@@ -114,6 +116,7 @@ class Fit:
     warnings: tuple[str, ...] = ()
     term_warnings: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    other_parameters: int = 0
     facts: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     term_df: Mapping[str, float] = field(default_factory=dict)
@@ -131,7 +134,7 @@ class Fit:
     @property
     def aic(self) -> float:
         """Akaike's criterion; NaN under survey weights, where the log-likelihood is not one."""
-        return np.nan if self.variance == "survey" else -2 * self.loglik + 2 * self.n_parameters
+        return np.nan if self.variance == "survey" else -2 * self.loglik + 2 * (self.n_parameters + self.other_parameters)
 
     def tidy(self, exponentiate: bool = False, level: float = 0.95) -> pd.DataFrame:
         """Return one row per coefficient.

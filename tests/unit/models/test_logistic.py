@@ -21,7 +21,8 @@ from cobalamin.core.errors import (
     MissingRowsWarning,
     MissingValuesError,
 )
-from cobalamin.models.regression.binomial import maximize
+from cobalamin.models.regression.likelihoods import LOGIT
+from cobalamin.models.regression.newton import Objective, climb
 from cobalamin.models.regression.regression import logistic
 from cobalamin.models.regression.separation import separate
 from cobalamin.models.survey import Survey
@@ -150,7 +151,7 @@ class TestSeparation:
     def test_a_direction_that_does_not_separate_is_not_taken_for_proof(self) -> None:
         data = two_by_two(1, 30, 20, 20)
         x = np.column_stack([np.ones(len(data)), data["exposed"]])
-        assert separate(x, data["ill"].to_numpy(float), np.array([0.0, -1.0]), np.eye(2)) is None
+        assert separate(x, 2 * data["ill"].to_numpy(float) - 1, np.zeros(len(x), dtype=bool), np.array([0.0, -1.0]), np.eye(2)) is None
 
     def test_clusters_and_surveys_say_infinite_too(self) -> None:
         data = people().assign(ill=lambda d: np.where(d["smoking"] == "former", 0, d["ill"]), clinic=np.arange(400) % 20, w=2.5)
@@ -265,5 +266,5 @@ class TestResult:
 
     def test_an_offset_takes_its_share(self) -> None:
         x, y = self.fit.parts["matrix"].X, self.fit.parts["response"]
-        part = maximize(x[:, :3], y, np.ones(len(y)), start=np.zeros(3), offset=self.fit.coefficients[3] * x[:, 3])
+        part = climb(Objective(x[:, :3], y, np.ones(len(y)), LOGIT, self.fit.coefficients[3] * x[:, 3]), np.zeros(3))
         assert_allclose(part.beta, self.fit.coefficients[:3], rtol=1e-7)

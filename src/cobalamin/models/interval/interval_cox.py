@@ -26,7 +26,7 @@ from cobalamin.models.likelihood.climb import climb, finite_limit, unbounded
 from cobalamin.models.likelihood.notes import few_events_text, term_texts
 from cobalamin.models.matrix.matrix import Matrix, build_matrix
 from cobalamin.models.matrix.rows import Missing, require_columns
-from cobalamin.models.regression.binomial import independent_columns
+from cobalamin.models.regression.algebra import independent_columns
 from cobalamin.models.tabulate import count_levels
 
 Floats = npt.NDArray[np.float64]

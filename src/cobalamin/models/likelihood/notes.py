@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from cobalamin.core.errors import list_names
 from cobalamin.models.cox.cox_solution import EVENTS_PER_PARAMETER
-from cobalamin.models.regression.binomial import explained_by
+from cobalamin.models.regression.algebra import explained_by
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

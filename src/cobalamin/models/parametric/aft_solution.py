@@ -14,7 +14,7 @@ from cobalamin.models.interval.interval_data import IntervalData
 from cobalamin.models.likelihood.climb import climb, finite_limit, unbounded
 from cobalamin.models.parametric.aft_distributions import GENERALIZED_GAMMA
 from cobalamin.models.parametric.aft_likelihood import AftLikelihood, aft_likelihood
-from cobalamin.models.regression.binomial import independent_columns
+from cobalamin.models.regression.algebra import independent_columns
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

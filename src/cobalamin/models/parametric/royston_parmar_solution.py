@@ -16,7 +16,7 @@ from cobalamin.models.likelihood.climb import climb, finite_limit, unbounded
 from cobalamin.models.parametric.aft_solution import solve_aft
 from cobalamin.models.parametric.royston_parmar_curve import FlexibleCurve, Scale, time_knots
 from cobalamin.models.parametric.royston_parmar_likelihood import FlexibleLikelihood, flexible_likelihood
-from cobalamin.models.regression.binomial import independent_columns
+from cobalamin.models.regression.algebra import independent_columns
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

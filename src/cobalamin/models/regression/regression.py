@@ -1,31 +1,27 @@
-"""Logistic regression: odds ratios with model, cluster-robust or survey variance."""
+"""Regression of 0/1 outcomes and of numbers: odds ratios and mean differences."""
 
 from __future__ import annotations
-
-import warnings
-from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError, DesignError, EventCodeError, FitWarning, list_names
-from cobalamin.models.covariance import cluster_codes, influence, sandwich
+from cobalamin.core.errors import DataError
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.grouping import whole
-from cobalamin.models.matrix.coding import Column
-from cobalamin.models.matrix.columns import plain_numbers, shown_levels
-from cobalamin.models.matrix.matrix import Factor, Matrix, build_matrix
 from cobalamin.models.matrix.rows import Missing
-from cobalamin.models.regression.binomial import explained_by, log_likelihood
-from cobalamin.models.regression.logit import Solution, maximum
-from cobalamin.models.survey import Survey, SurveyDesign, read_design, read_weights, survey_covariance
-from cobalamin.models.tabulate import count_levels
+from cobalamin.models.regression.fitting import Assembly, assemble, likelihoods_of
+from cobalamin.models.regression.likelihoods import GAUSSIAN, LOGIT
+from cobalamin.models.regression.request import Penalty, Prepared, Request, Robust, prepare, refuse_person_time
+from cobalamin.models.regression.solution import Solution, maximum
+from cobalamin.models.regression.variance import variance_of
+from cobalamin.models.survey import Survey
 
 Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+LINEAR = Family("linear", "Linear regression", "mean difference", ratio=False)
 LOGISTIC = Family("logistic", "Logistic regression", "odds ratio")
-FEW_EVENTS = 10  # per parameter; Peduzzi et al. 1996, doi:10.1016/S0895-4356(96)00236-3
+FIRTH = Family("logistic", "Logistic regression with Firth's penalty", "odds ratio")
+PERFECT = 1e-14  # share of the variance of an outcome that is left: rounding error
 
 
 def logistic(
@@ -36,6 +32,9 @@ def logistic(
     cluster: str | None = None,
     survey: Survey | None = None,
     exposure: str | None = None,
+    offset: str | None = None,
+    robust: Robust | None = None,
+    penalty: Penalty | None = None,
     missing: Missing = "drop",
 ) -> Fit:
     """Fit a logistic regression of a 0/1 outcome.
@@ -55,6 +54,13 @@ def logistic(
         Survey design, for design-based estimates and variance.
     exposure : str, optional
         Not for this model: it is the person-time of rate models. Refused, so that it is never ignored.
+    offset : str, optional
+        Column added to the linear predictor.
+    robust : {"HC0", "HC1", "HC2", "HC3"}, optional
+        Robust variance (with ``cluster``: "HC0" or "HC1").
+    penalty : {"firth"}, optional
+        Firth's penalty: finite estimates where the outcome is separated, less bias where events are few. Its intervals are best
+        taken from `profile_interval`.
     missing : {"drop", "error"}
         Leave incomplete rows out with one counted warning, or refuse.
 
@@ -69,7 +75,7 @@ def logistic(
     EventCodeError
         An outcome that is not 0/1 or boolean: 1/2 codes, text, a Categorical; or the same for everybody.
     DesignError
-        ``exposure``, or ``survey`` together with ``weights`` or ``cluster``.
+        ``exposure``, ``survey`` together with ``weights`` or ``cluster``, or a penalty together with a robust variance.
     ConvergenceError
         No maximum found although the data are not separated.
     FormulaError, ColumnNotFoundError, MissingValuesError, DataError
@@ -85,11 +91,17 @@ def logistic(
 
     Notes
     -----
-    Variances: ``model`` = inverse information (R ``glm``); ``robust`` (weights not whole) = sandwich by row without
-    correction (R ``sandwich::sandwich``, HC0); ``cluster`` = sandwich of summed scores times G / (G - 1) for G
+    Variances: ``model`` = inverse information (R ``glm``); ``robust`` = sandwich by row (R ``sandwich::vcovHC``; "HC0", without
+    correction, where weights are not whole); ``cluster`` = sandwich of summed scores times G / (G - 1) for G
     clusters, no further correction (R ``sandwich::vcovCL`` with its default for glm); ``survey`` = Taylor linearization, with t
     statistics on units - strata + 1 - parameters degrees of freedom (R ``survey::svyglm(family = quasibinomial)``); its
-    log-likelihood is that of weights scaled to mean 1 and serves no test.
+    log-likelihood is that of weights scaled to mean 1 and serves no test. With the penalty ``loglik`` is the penalised one, and the
+    variance the inverse information at the penalised estimate (R ``brglm2``).
+
+    References
+    ----------
+    Firth D. Biometrika 1993;80:27-38. doi:10.1093/biomet/80.1.27. Heinze G, Schemper M. Stat Med 2002;21:2409-2419.
+    doi:10.1002/sim.1047
 
     Examples
     --------
@@ -97,195 +109,145 @@ def logistic(
     >>> logistic("ill ~ exposed", people).tidy(exponentiate=True)["estimate"].round(6).tolist()
     [0.333333, 6.0]
     """
-    _check_arguments(weights, cluster, survey, exposure)
-    design = None if survey is None else read_design(survey, data)
-    extra = [name for name in (weights, cluster) if name is not None]
-    inside = None if design is None else design.inside
-    matrix = build_matrix(formula, data, extra=extra, intercept=True, response=True, inside=inside, missing=missing)
-    y, weight = _outcome(matrix, data), _case_weights(matrix, data, weights, design)
-    _check_both_happen(y, weight, matrix.formula.response)
-    found = maximum(matrix.X, y, weight, profile=cluster is None and survey is None and whole(weight))
-    clusters = None if cluster is None else data[cluster].to_numpy()[matrix.kept]
-    covariance, kind = _variance(matrix, y, weight, found, clusters, design)
-    notes, term_notes = _warnings(matrix, y, weight, found)
-    if notes:
-        warnings.warn(" ".join(notes), FitWarning, stacklevel=2)
-    null = _null_log_likelihood(y, weight, matrix.formula.intercept)
-    parameters, used = found.z.shape[1], weight > 0
-    absent = {} if used.all() else {"n_zero_weight": float((~used).sum())}
-    return Fit(
-        family=LOGISTIC,
-        call=_call(formula, weights, cluster, survey),
-        columns=matrix.columns,
-        coefficients=found.coefficients,
-        covariance=covariance,
-        model_covariance=found.covariance(found.bread),
-        variance=kind,
-        n=int(used.sum()),
-        n_missing=matrix.n_missing,
-        missing=matrix.missing,
-        events=float(y[used].sum()),
-        person_time=np.nan,
-        loglik=found.loglik,
-        loglik_null=null,
-        converged=True,
-        iterations=found.iterations,
-        counts=count_levels(matrix, y, used=used),
-        df_residual=np.inf if design is None else design.degrees_of_freedom(matrix.kept) + 1 - parameters,
-        warnings=matrix.notes + notes,
-        term_warnings=term_notes,
-        limits={matrix.names[j]: both for j, both in found.limits.items()},
-        facts={"deviance": -2 * found.loglik, "null deviance": -2 * null, **absent},
-        parts={"matrix": matrix, "response": y, "weights": weight, "fitted": found.mu},
-    )
+    refuse_person_time(exposure, "logistic")
+    request = Request("logistic", formula, weights, cluster, survey, None, offset, robust, penalty, missing)
+    ready = prepare(request, data, "binary")
+    found = maximum(ready.rows, LOGIT, profile=likelihood_holds(ready), firth=penalty is not None)
+    values = likelihoods_of(ready, found)
+    family = LOGISTIC if penalty is None else FIRTH
+    kind = Assembly(family, "binary", values.loglik, values.loglik_null, firth=True, facts=values.facts)
+    return assemble(ready, found, variance_of(ready, found), kind)
 
 
-def _check_arguments(weights: str | None, cluster: str | None, survey: Survey | None, exposure: str | None) -> None:
-    if exposure is not None:
-        raise DesignError(
-            f"exposure='{exposure}': a logistic model has no person-time. For rates use a Poisson model; for the effect of"
-            " an exposure write it as a term of the formula."
-        )
-    if survey is not None and (weights is not None or cluster is not None):
-        raise DesignError("survey= already brings weights and clusters (psu); leave out weights= and cluster=.")
-
-
-def _outcome(matrix: Matrix, data: pd.DataFrame) -> Floats:
-    """Return the outcome as 0.0 and 1.0, refusing every coding that would need a guess."""
-    name = matrix.formula.response.strip("`")
-    if name in data.columns:
-        column = plain_numbers(data.loc[matrix.kept, name])
-        if pd.api.types.is_bool_dtype(column.dtype) or set(map(type, column.unique())) <= {bool, np.bool_}:
-            return column.to_numpy(dtype=np.float64)
-        if not pd.api.types.is_numeric_dtype(column.dtype):
-            kind = "a Categorical" if isinstance(column.dtype, pd.CategoricalDtype) else "text"
-            raise EventCodeError(
-                f"{name}: the outcome is {kind} with the values {shown_levels(column)}; expected 0/1 or True/False. Say which value is the"
-                f" event: data['{name}'] = data['{name}'] == 'the event'."
-            )
-        y = column.to_numpy(dtype=np.float64)
-    else:
-        y = np.asarray(matrix.response, dtype=np.float64)
-    found = np.unique(y)
-    if not set(found) <= {0.0, 1.0}:
-        raise EventCodeError(_code_message(found, name))
-    return y
-
-
-def _code_message(found: Floats, name: str) -> str:
-    if set(found) <= {1.0, 2.0}:
-        return (
-            f"{name}: got codes 1 and 2; expected 0 (no) and 1 (yes). Which of them is the event? After checking the"
-            f" codebook write data['{name}'] = data['{name}'] == 2 (or == 1)."
-        )
-    return f"{name}: got {len(found)} different numbers; expected 0 (no) and 1 (yes). For a number as outcome use a linear model."
-
-
-def _case_weights(matrix: Matrix, data: pd.DataFrame, weights: str | None, design: SurveyDesign | None) -> Floats:
-    if design is not None:
-        weight = design.weights[matrix.kept]
-        return np.asarray(weight / weight[weight > 0].mean() if (weight > 0).any() else weight)
-    return np.ones(len(matrix.X)) if weights is None else read_weights(data, weights)[matrix.kept]
-
-
-def _check_both_happen(y: Floats, weight: Floats, name: str) -> None:
-    if not (weight > 0).any():
-        raise DataError("No row in the model has a weight above zero.")
-    found = np.unique(y[weight > 0])
-    if len(found) == 1:
-        raise EventCodeError(f"{name}: the outcome is {found[0]:g} in every row of the model; expected both 0 and 1.")
-
-
-def _variance(
-    matrix: Matrix, y: Floats, weight: Floats, found: Solution, clusters: npt.NDArray[np.generic] | None, design: SurveyDesign | None
-) -> tuple[Floats, str]:
-    if clusters is None and design is None and whole(weight):
-        return found.covariance(found.bread), "model"
-    moved = influence(found.z * (weight * (y - found.mu))[:, None], found.bread)
-    if design is not None:
-        return found.covariance(survey_covariance(moved, design, matrix.kept)), "survey"
-    if clusters is None:
-        return found.covariance(sandwich(moved)), "robust"
-    return found.covariance(sandwich(moved, cluster_codes(clusters), correction=True)), "cluster"
-
-
-def _null_log_likelihood(y: Floats, weight: Floats, intercept: bool) -> float:
-    share = float(weight @ y / weight.sum())
-    eta = np.log(share / (1 - share)) if intercept else 0.0
-    return log_likelihood(y, np.full(len(y), eta), weight)
-
-
-def _warnings(matrix: Matrix, y: Floats, weight: Floats, found: Solution) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Say what needs care; without counts, which would pass by the disclosure rules."""
-    special = [int(j) for j in np.flatnonzero(found.aliases | found.separated)]
-    cells = empty_cells(matrix, y, weight, found.separated)
-    basic = {matrix.names[j]: _term_note(matrix, found, j) for j in special}
-    terms = {matrix.names[j]: f"{basic[matrix.names[j]]} {_cell_of(matrix.columns[j], cells)}".strip() for j in special}
-    notes = [f"{name}: {text}" for name, text in basic.items()] + list(cells.values())
-    if found.separated.any() and not cells:
-        names = list_names(matrix.names[j] for j in special if found.separated[j] and matrix.names[j] != "Intercept")
-        notes.append(f"No single cell is empty: {names} together tell the outcome exactly in some or all rows.")
-    counting = y[weight > 0]
-    fewer = min(float(counting.sum()), float(len(counting) - counting.sum()))
-    parameters = int((~found.aliases).sum()) - int(matrix.formula.intercept)
-    if parameters and fewer < FEW_EVENTS * parameters:
-        notes.append(f"Fewer than {FEW_EVENTS} events (or non-events) per parameter: estimates may be far from the truth.")
-    return tuple(notes), terms
-
-
-def _term_note(matrix: Matrix, found: Solution, j: int) -> str:
-    if found.aliases[j]:
-        parents = [matrix.names[k] for k in explained_by(matrix.X, ~found.aliases, j)]
-        named = [name for name in parents if name != "Intercept"] or parents
-        return f"left out, because it is a linear combination of {list_names(named)}."
-    value = found.coefficients[j]
-    if np.isnan(value):
-        return "cannot be estimated: the outcome is separated, and neither sign is excluded."
-    return f"the coefficient is {'plus' if value > 0 else 'minus'} infinity: the outcome is separated."
-
-
-def _cell_of(column: Column, cells: Mapping[tuple[str, str], str]) -> str:
-    return cells.get((column.variable, column.level)) or cells.get((column.variable, column.reference)) or ""
-
-
-def empty_cells(matrix: Matrix, y: Floats, weight: Floats, separated: Bools) -> dict[tuple[str, str], str]:
-    """Name the levels of factors in which the outcome always, or never, happens.
+def likelihood_holds(ready: Prepared) -> bool:
+    """Return whether rows are independent people, so that the likelihood gives limits.
 
     Parameters
     ----------
-    matrix : Matrix
-        The model matrix.
-    y, weight : ndarray, shape (n,)
-        Outcomes 0/1 and weights.
-    separated : ndarray of bool, shape (p,)
-        Columns with an infinite coefficient; factors without one are passed over.
+    ready : Prepared
+        Request and data.
 
     Returns
     -------
-    dict of (variable, level) to str
-        One sentence per empty cell.
+    bool
+        False for clusters, surveys, weights that do not count people and robust variances.
     """
-    told: dict[tuple[str, str], str] = {}
-    for factor in matrix.factors:
-        where = list(factor.columns)
-        if separated[where].any():
-            inside = [matrix.X[:, j] == 1 for j in where]
-            if factor.reference:
-                inside.insert(0, np.asarray((matrix.X[:, where] == 0).all(axis=1)))
-            told |= {
-                (factor.variable, level): _cell(factor, level, y[rows & (weight > 0)])
-                for level, rows in zip(factor.levels, inside, strict=True)
-            }
-    return {cell: text for cell, text in told.items() if text}
+    return ready.counts_people and ready.clusters is None and ready.request.robust is None
 
 
-def _cell(factor: Factor, level: str, y: Floats) -> str:
-    if not len(y) or y.min() < y.max():
-        return ""
-    advice = " Take another reference level to see what can be compared." if level == factor.reference else ""
-    return f"Empty cell: where {factor.variable} is {level}, the outcome {'always' if y[0] == 1 else 'never'} happens.{advice}"
+def linear(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    weights: str | None = None,
+    cluster: str | None = None,
+    survey: Survey | None = None,
+    exposure: str | None = None,
+    offset: str | None = None,
+    robust: Robust | None = None,
+    missing: Missing = "drop",
+) -> Fit:
+    """Fit a linear regression of a number: mean differences with t intervals.
+
+    Parameters
+    ----------
+    formula : str
+        ``"outcome ~ terms"``; the outcome may be ``log(y)``.
+    data : DataFrame, n rows
+        One row per person.
+    weights : str, optional
+        Column of case weights: weight 2 = two people. With weights that are not whole numbers the variance is robust ("HC1").
+    cluster : str, optional
+        Column of clusters, for a robust variance.
+    survey : Survey, optional
+        Survey design, for design-based estimates and variance.
+    exposure : str, optional
+        Not for this model; refused, so that it is never ignored.
+    offset : str, optional
+        Column added to the linear predictor.
+    robust : {"HC0", "HC1", "HC2", "HC3"}, optional
+        Robust variance (with ``cluster``: "HC0" or "HC1").
+    missing : {"drop", "error"}
+        Leave incomplete rows out with one counted warning, or refuse.
+
+    Returns
+    -------
+    Fit
+        Mean differences, NaN for aliases. ``glance()`` has ``sigma``, ``r_squared``, ``adjusted_r_squared`` and ``df_residual``.
+
+    Raises
+    ------
+    EventCodeError
+        An outcome of text or categories.
+    DataError
+        An outcome that is the same in every row, or no degrees of freedom left.
+    DesignError
+        ``exposure``, or arguments that exclude each other.
+    FormulaError, ColumnNotFoundError, MissingValuesError
+        As `build_matrix` and `Survey` demand.
+
+    Warns
+    -----
+    MissingRowsWarning
+        Rows left out because of missing values.
+    FitWarning
+        Aliases, or an outcome that the covariates tell exactly.
+
+    Notes
+    -----
+    ``sigma^2 = sum w (y - x'b)^2 / (n - p)``, n the number of people. t statistics have n - p degrees of freedom, with clusters G - 1
+    (as Stata; R's ``coeftest`` takes n - p). ``cluster`` = sandwich of summed scores times G / (G - 1) times (n - 1) / (n - p) (R
+    ``sandwich::vcovCL`` for lm, Stata ``regress``); with ``robust="HC0"`` without the last factor. ``survey`` as R ``svyglm``. The
+    log-likelihood is that of R's ``lm``, and sigma counts as a parameter in ``aic``.
+
+    References
+    ----------
+    MacKinnon JG, White H. J Econometrics 1985;29:305-325. doi:10.1016/0304-4076(85)90158-7
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"b12": [300.0, 340.0, 210.0, 250.0], "metformin": [0, 0, 1, 1]})
+    >>> linear("b12 ~ metformin", people).tidy()["estimate"].round(6).tolist()
+    [320.0, -90.0]
+    """
+    refuse_person_time(exposure, "linear")
+    request = Request("linear", formula, weights, cluster, survey, None, offset, robust, None, missing)
+    ready = prepare(request, data, "number")
+    spread = float(ready.rows.y[ready.rows.weight > 0].std())
+    found = maximum(ready.rows, GAUSSIAN, scale=spread)
+    freedom = ready.size - found.z.shape[1]
+    if freedom <= 0:
+        raise DataError(
+            f"formula: {found.z.shape[1]} coefficients for {ready.size:g} rows leave no degrees of freedom: the fit is exact and has no"
+            " standard errors. Leave out terms or merge levels."
+        )
+    kind = _linear_kind(ready, found, freedom)
+    default: Robust | None = "HC1" if cluster is not None or not whole(ready.rows.weight) else None
+    variance = variance_of(ready, found, dispersion=kind.facts["sigma"] ** 2, default=default)
+    return assemble(ready, found, variance, kind)
 
 
-def _call(formula: str, weights: str | None, cluster: str | None, survey: Survey | None) -> str:
-    given = {"weights": weights, "cluster": cluster, "survey": survey}
-    return f"logistic({formula!r}" + "".join(f", {name}={value!r}" for name, value in given.items() if value is not None) + ")"
+def _linear_kind(ready: Prepared, found: Solution, freedom: float) -> Assembly:
+    """Return R squared, sigma and the log-likelihood of normal errors."""
+    values = likelihoods_of(ready, found)
+    n, total = ready.size, float(found.objective.weight.sum())
+    # weights that do not count people are brought to mean 1
+    left, null = values.deviance / total * n, values.deviance_null / total * n
+    intercept = int(ready.matrix.formula.intercept)
+    unexplained = left / null
+    facts = {
+        "sigma": float(np.sqrt(left / freedom)),
+        "r_squared": 1 - unexplained,
+        "adjusted_r_squared": 1 - unexplained * (n - intercept) / freedom,
+        "df_residual": freedom,
+        **values.facts,
+    }
+    note = () if unexplained > PERFECT else ("The covariates tell the outcome exactly: standard errors are rounding errors.",)
+    clusters = ready.clusters
+    df = freedom if clusters is None else float(len(pd.unique(clusters[ready.rows.weight > 0])) - 1)
+    return Assembly(LINEAR, "number", _normal(left, n), _normal(null, n), df_residual=df, other_parameters=1, facts=facts, notes=note)
+
+
+def _normal(squares: float, n: float) -> float:
+    with np.errstate(divide="ignore"):
+        return float(-n / 2 * (np.log(2 * np.pi * squares / n) + 1))

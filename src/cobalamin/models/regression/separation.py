@@ -1,7 +1,8 @@
-"""Separated outcomes: where the logistic likelihood has no maximum, which coefficients are infinite, and what is left to estimate.
+"""Separated outcomes: where a likelihood has no maximum, which coefficients are infinite, and what is left to estimate.
 
 The data are separated when some direction of the coefficients raises the likelihood for ever: no row loses by it. Newton's
-method then walks along that direction, so the direction can be read off its steps and proved by projection.
+method then walks along that direction, so the direction can be read off its steps and proved by projection. In logistic models
+rows may run either way, in models with a log link only rows with outcome 0, downwards.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cobalamin.models.regression.binomial import Optimum, cross_product, maximize
+from cobalamin.models.regression.algebra import cross_product
+from cobalamin.models.regression.newton import Objective, Optimum, climb
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -37,17 +39,17 @@ class Separation:
     coefficients: Floats
 
 
-def climb(x: Floats, y: Floats, weight: Floats, start: Floats, back: Floats, *, limit: int = 60) -> tuple[Optimum, Separation | None]:
-    """Maximize the logistic likelihood, or prove that it has no maximum.
+def ascend(objective: Objective, start: Floats, back: Floats, *, limit: int = 60) -> tuple[Optimum, Separation | None]:
+    """Maximize a likelihood, or prove that it has no maximum.
 
     Parameters
     ----------
-    x, y, weight : ndarray
-        Independent covariates (n, k), outcomes 0/1 and weights > 0.
+    objective : Objective
+        What to maximize; its columns are independent.
     start : ndarray, shape (k,)
         Where to begin.
     back : ndarray, shape (p, k)
-        From coefficients of x to the coefficients that are reported.
+        From coefficients of the objective's columns to the coefficients that are reported.
     limit : int
         Most Newton steps.
 
@@ -58,26 +60,36 @@ def climb(x: Floats, y: Floats, weight: Floats, start: Floats, back: Floats, *, 
     Separation or None
         Why there is no maximum.
     """
-    found = maximize(x, y, weight, start=start, limit=10)
+    found = climb(objective, start, limit=10)
     steps = found.iterations
+    runs = objective.likelihood.runs != "none" and not objective.firth
     while not found.converged and steps < limit:
-        separation = separate(x, y, found.step, back)
+        separation = separate(objective.x, *_sides(objective), found.step, back) if runs else None
         if separation is not None:
             return found, separation
-        found = maximize(x, y, weight, start=found.beta, limit=3)
-        steps += found.iterations
+        found = climb(objective, found.beta, limit=3 if runs else limit)
+        steps += max(found.iterations, 1)
     return found, None
 
 
-def separate(x: Floats, y: Floats, step: Floats, back: Floats) -> Separation | None:
+def _sides(objective: Objective) -> tuple[Floats, Bools]:
+    """Return the way in which each row may run (+1 or -1), and the rows that may not."""
+    if objective.likelihood.runs == "both":
+        return 2 * objective.y - 1, np.zeros(len(objective.y), dtype=np.bool_)
+    return np.full(len(objective.y), -1.0), objective.y > 0
+
+
+def separate(x: Floats, side: Floats, pinned: Bools, step: Floats, back: Floats) -> Separation | None:
     """Prove from a Newton step that the outcome is separated.
 
     Parameters
     ----------
     x : ndarray, shape (n, k)
         Independent covariates.
-    y : ndarray, shape (n,)
-        Outcomes 0/1.
+    side : ndarray, shape (n,)
+        +1 or -1: the way in which the linear predictor of a row may run without loss.
+    pinned : ndarray of bool, shape (n,)
+        Rows that lose either way.
     step : ndarray, shape (k,)
         A late Newton step.
     back : ndarray, shape (p, k)
@@ -90,18 +102,17 @@ def separate(x: Floats, y: Floats, step: Floats, back: Floats) -> Separation | N
 
     Notes
     -----
-    A direction d separates when ``(2 y_i - 1) x_i'd >= 0`` for all rows and > 0 for some. The step is projected on the null
-    space of the rows that it leaves in place; the projection is then held to the definition.
+    A direction d separates when ``side_i x_i'd >= 0`` for all rows, = 0 for pinned ones and > 0 for some. The step is projected on
+    the null space of the rows that it leaves in place; the projection is then held to the definition.
 
     References
     ----------
     Albert A, Anderson JA (1984), Biometrika 71:1-10, doi:10.1093/biomet/71.1.1. Geyer CJ (2009), Electron J Stat
     3:259-289, doi:10.1214/08-EJS349.
     """
-    side = 2 * y - 1
     gain = side * (x @ step)
     overlap = np.abs(gain) <= STILL
-    if gain.min() < -STILL or overlap.all():
+    if gain.min() < -STILL or overlap.all() or (pinned & ~overlap).any():
         return None
     size = np.abs(x).max(axis=0)
     free = _null_space(x[overlap] / size)
@@ -143,16 +154,16 @@ def _sign(corner: Floats, component: Floats) -> float:
 
 
 def profile_limit(
-    x: Floats, y: Floats, weight: Floats, report: Floats, reached: Optimum, sup: float, sign: float, *, level: float = 0.95
+    objective: Objective, report: Floats, reached: Optimum, sup: float, sign: float, *, level: float = 0.95
 ) -> tuple[float, float]:
     """Return the one-sided confidence interval of an infinite coefficient from the profile likelihood.
 
     Parameters
     ----------
-    x, y, weight : ndarray
-        Independent covariates (n, k), outcomes, weights > 0.
+    objective : Objective
+        The likelihood.
     report : ndarray, shape (k,)
-        The coefficient as a linear function of the coefficients of x.
+        The coefficient as a linear function of the coefficients of the objective's columns.
     reached : Optimum
         The place that Newton's method reached, far out on the infinite side, and the step with which it went on.
     sup : float
@@ -174,14 +185,11 @@ def profile_limit(
     from scipy.optimize import brentq
     from scipy.special import chdtri
 
-    pivot = int(np.argmax(np.abs(report)))
-    others = np.delete(np.arange(x.shape[1]), pivot)
-    share, lever = report[others] / report[pivot], x[:, pivot] / report[pivot]
-    free = x[:, others] - np.outer(x[:, pivot], share) if share.any() else x[:, others]
+    basis = orthogonal_to(report)
     pace = float(report @ reached.step)
     drop = float(chdtri(1, 1 - level)) / 2
     here = float(report @ reached.beta)
-    solved = {here: reached.beta[others]}
+    solved = {here: reached.beta}
     answers: dict[float, float] = {}
 
     def excess(value: float) -> float:
@@ -189,12 +197,12 @@ def profile_limit(
         if value not in answers:
             near = min(solved, key=lambda known: abs(known - value))
             # along the separating direction the rows that overlap keep their linear predictors: a start close to the solution
-            start = solved[near] + (value - near) / pace * reached.step[others]
-            best = maximize(free, y, weight, start=start, offset=value * lever, limit=40)
+            start = solved[near] + (value - near) / pace * reached.step
+            best = climb(objective, start, limit=40, basis=basis)
             solved[value], answers[value] = best.beta, best.loglik - sup + drop
         return answers[value]
 
-    stride = sign * abs(pace) / float(np.abs(x @ reached.step).max())
+    stride = sign * abs(pace) / objective.reach(reached.step)
     inside = excess(here) >= 0
     for _ in range(100):
         # inside the interval walk towards zero, outside it further out, until the bound has been passed
@@ -204,3 +212,24 @@ def profile_limit(
             return (limit, np.inf) if sign > 0 else (-np.inf, limit)
         here, stride = there, 1.2 * stride
     return np.nan, np.nan
+
+
+def orthogonal_to(report: Floats) -> Floats:
+    """Return the directions in which a linear function of the coefficients does not change.
+
+    Parameters
+    ----------
+    report : ndarray, shape (k,)
+        The linear function.
+
+    Returns
+    -------
+    ndarray, shape (k, k - 1)
+        Orthonormal directions.
+
+    Examples
+    --------
+    >>> np.abs(orthogonal_to(np.array([2.0, 0.0]))).tolist()
+    [[0.0], [1.0]]
+    """
+    return np.asarray(np.linalg.svd(report[None, :])[2][1:].T)
