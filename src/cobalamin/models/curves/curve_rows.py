@@ -11,6 +11,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError
 from cobalamin.core.followup import FollowUp, follow_up
+from cobalamin.models.cox.risk_sets import merge_near_ties
 from cobalamin.models.grouping import MOST_GROUPS, case_weights, group_by, known_rows, require_rows, whole
 
 Floats = npt.NDArray[np.float64]
@@ -114,11 +115,17 @@ def read_curve_rows(
         No row to use.
     EventCodeError, FollowUpError, MissingValuesError, ColumnNotFoundError
         Events, times or names that cannot be used.
+
+    Notes
+    -----
+    Times equal up to 1.5e-8 are ties, as in the Cox model (R's ``timefix``).
     """
     exit, event, entry = columns
     require_rows(data, [*columns, weights, cluster, *([by] if isinstance(by, str) else by or [])])
     late = None if entry is None else data[entry]
     follow = follow_up(exit=data[exit], event=data[event], entry=late, unit=unit, names=(entry or "entry", exit, event))
+    # ages made of dates tie or not by the accident of rounding: one rule for curves, tests and models
+    follow = FollowUp(*merge_near_ties(follow.entry, follow.exit), follow.event, unit)
     grouping, weight = group_by(data, by, MOST_GROUPS), case_weights(data, weights)
     owner = np.arange(len(data), dtype=np.int64) if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
     missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight), cluster or "cluster": owner < 0}

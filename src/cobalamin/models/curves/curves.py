@@ -11,6 +11,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError, FitWarning
 from cobalamin.core.followup import FollowUp, follow_up
+from cobalamin.models.cox.risk_sets import merge_near_ties
 from cobalamin.models.curves.curve_set import Curves
 from cobalamin.models.curves.kaplan_meier import RiskSets, confidence_limits, greenwood, product_limit, risk_sets, robust
 from cobalamin.models.grouping import MOST_GROUPS, Grouping, case_weights, group_by, known_rows, require_rows, whole
@@ -86,7 +87,7 @@ def survival_curve(
     Without weights, or with whole ones (weight 2 = two people), Greenwood's variance is used. With other weights, or with
     ``cluster``, it is the infinitesimal jackknife: ``survfit(robust=TRUE)`` in R, which chooses in the same way. Once S is
     0 its standard error and limits are NaN (R writes 0 for the robust one). ``start`` keeps rows with exit > start, where
-    R's ``start.time`` keeps exit >= start.
+    R's ``start.time`` keeps exit >= start. Times equal up to 1.5e-8 are ties, as with R's ``timefix``.
 
     References
     ----------
@@ -109,6 +110,7 @@ def survival_curve(
         unit=unit,
         names=(entry or "entry", exit, event),
     )
+    follow = FollowUp(*merge_near_ties(follow.entry, follow.exit), follow.event, unit)
     grouping, weight = group_by(data, by, MOST_GROUPS), case_weights(data, weights)
     owner = np.arange(len(data), dtype=np.int64) if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
     missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight), cluster or "cluster": owner < 0}

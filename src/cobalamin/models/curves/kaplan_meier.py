@@ -1,7 +1,7 @@
 """Numbers behind survival curves: risk sets, the product limit, its variances, limits and quantiles, on arrays.
 
 A person is at risk at time t when ``entry < t <= exit``; events come before censoring at the same time. Two times are
-tied when they are the same floating-point number: take times from whole days by one and the same division.
+tied when they are the same floating-point number; `curve_rows` has made times equal that are so up to rounding.
 """
 
 from __future__ import annotations
