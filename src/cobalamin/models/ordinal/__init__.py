@@ -1,0 +1,1 @@
+"""Regression for ordered outcomes: cumulative link models."""
