@@ -34,9 +34,7 @@ def multiply_bend(problem: HazardProblem, found: Slopes, direction: Floats) -> F
     ndarray, shape (m,)
         The product, in time proportional to rows + masses.
     """
-    cumulative = problem.cumulate(direction)
-    first, last = _within(problem)
-    return problem.over_within(found.bend * (cumulative[last] - cumulative[first])) + found.point_bend * direction
+    return problem.over_within(found.bend * problem.inside(direction)) + found.point_bend * direction
 
 
 def separate_masses(problem: HazardProblem, mass: Floats) -> Ints:

@@ -240,23 +240,23 @@ def _fit(call: str, matrix: Matrix, times: IntervalData, weight: Floats, solved:
         covariance=expand_matrix(solved.profile, solved.keep),
         model_covariance=expand_matrix(solved.model, solved.keep),
         variance="profile",
-        n=len(times),
+        n=int(solved.used.sum()),
         n_missing=matrix.n_missing,
         missing=matrix.missing,
-        events=float(events.sum()),
+        events=float(events[solved.used].sum()),
         person_time=np.nan,
         loglik=solution.value.loglik,
         loglik_null=solved.loglik_null,
         converged=solution.converged,
         iterations=solution.iterations,
-        counts=count_levels(matrix, events),
-        warnings=(*matrix.notes, *urgent, *few_events_text(float(events @ (weight > 0)), len(b))),
+        counts=count_levels(matrix, events, used=solved.used),
+        warnings=(*matrix.notes, *urgent, *few_events_text(float(events[solved.used].sum()), len(b))),
         term_warnings=terms,
         limits={
             matrix.names[places[j]]: (float(low / solved.scale[j]), float(high / solved.scale[j]))
             for j, (low, high) in solved.limits.items()
         },
-        facts=_facts(times, solved),
+        facts=_facts(times.take(solved.used), solved),
         parts={"matrix": matrix, "intervals": times, "weights": weight, "solved": solved, "upper": upper},
     )
 

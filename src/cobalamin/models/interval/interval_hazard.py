@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from cobalamin.models.interval.interval_data import IntervalData
 from cobalamin.models.interval.interval_sets import IntervalSets, interval_sets
+from cobalamin.models.interval.range_sums import sum_over
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -50,10 +51,6 @@ class HazardProblem:
     wanted: Bools
     survived: Bools
 
-    def cumulate(self, mass: Floats) -> Floats:
-        """Return the cumulative hazard before each innermost interval and after the last, shape (m + 1,)."""
-        return np.append(0.0, np.cumsum(mass))
-
     def at_risk(self, risk: Floats) -> Floats:
         """Return the summed relative risks of those known to survive each innermost interval, shape (m,)."""
         return np.where(self.survived, self.sets.add(self.sets.entry, self.stop, self.weights * risk), 0.0)
@@ -63,11 +60,13 @@ class HazardProblem:
         rows = self.within
         return np.where(self.wanted, self.sets.add(self.sets.first[rows], self.sets.last[rows], amount), 0.0)
 
-    def exposure(self, cumulative: Floats) -> tuple[Floats, Floats]:
-        """Return the hazard each row survived, shape (n,), and the hazard within the interval of each row of ``within``."""
-        survived = cumulative[self.stop] - cumulative[self.sets.entry]
-        rows = self.within
-        return survived, cumulative[self.sets.last[rows]] - cumulative[self.sets.first[rows]]
+    def survived_by(self, mass: Floats) -> Floats:
+        """Return the hazard each row survived, shape (n,)."""
+        return sum_over(self.sets.entry, self.stop, mass)
+
+    def inside(self, mass: Floats) -> Floats:
+        """Return the hazard within the interval of each row of ``within``."""
+        return sum_over(self.sets.first[self.within], self.sets.last[self.within], mass)
 
 
 def hazard_problem(times: IntervalData, weights: Floats, *, density: bool) -> HazardProblem:
@@ -125,9 +124,8 @@ def log_likelihood(problem: HazardProblem, mass: Floats, risk: Floats) -> float:
     float
         ``sum w [-r (L(lower) - L(entry)) + log(1 - exp(-r (L(upper) - L(lower))))]``; ``-inf`` where an interval has no hazard.
     """
-    survived, inside = problem.exposure(problem.cumulate(mass))
-    value = -float(problem.weights * risk @ survived)
-    rows, points = problem.within, problem.points
+    value = -float(problem.weights * risk @ problem.survived_by(mass))
+    inside, rows, points = problem.inside(mass), problem.within, problem.points
     with np.errstate(divide="ignore"):
         value += float(problem.weights[rows] @ np.log(-np.expm1(-inside * risk[rows])))
         if len(points):
@@ -180,9 +178,8 @@ def slopes(problem: HazardProblem, mass: Floats, risk: Floats, cost: Floats) -> 
         First and second derivatives, in time proportional to rows + intervals.
     """
     sets, rows = problem.sets, problem.within
-    _, inside = problem.exposure(problem.cumulate(mass))
     own, weight = risk[rows], problem.weights[rows]
-    u = np.minimum(inside * own, 700.0)
+    u = np.minimum(problem.inside(mass) * own, 700.0)
     growth = np.expm1(u)
     pull = weight * own / growth
     gain = problem.over_within(pull)

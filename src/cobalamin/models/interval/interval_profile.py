@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 # how far from the estimate the score is read for its slope, in standard errors
 PROFILE_STEP = 1.0
-_MOST_RANGE = 45.0  # of the linear predictor: beyond, running sums of relative risks lose the small ones
+_MOST_RANGE = 200.0  # of the linear predictor: beyond, products of relative risks and hazards leave the range of numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +81,7 @@ class ProfileLikelihood:
 
 def _row_derivatives(problem: HazardProblem, mass: Floats, risk: Floats) -> tuple[Floats, Floats, Floats]:
     """Return each row's first and minus second derivative in its linear predictor, and minus the mixed one within its interval."""
-    survived, inside = problem.exposure(problem.cumulate(mass))
-    rows = problem.within
+    survived, inside, rows = problem.survived_by(mass), problem.inside(mass), problem.within
     score = -survived * risk
     curvature = survived * risk
     score[problem.points] += 1.0

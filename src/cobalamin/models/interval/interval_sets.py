@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cobalamin.models.interval.interval_data import IntervalData
+from cobalamin.models.interval.range_sums import spread_over
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -44,10 +45,8 @@ class IntervalSets:
         return len(self.left)
 
     def add(self, start: Ints, stop: Ints, amount: Floats) -> Floats:
-        """Sum amounts over the innermost intervals ``start .. stop - 1`` of each row, in time proportional to rows + intervals."""
-        size = len(self) + 1
-        change = np.bincount(start, amount, minlength=size) - np.bincount(stop, amount, minlength=size)
-        return np.asarray(np.cumsum(change)[:-1], dtype=np.float64)
+        """Sum amounts over the innermost intervals ``start .. stop - 1`` of each row (see `spread_over`)."""
+        return spread_over(start, stop, amount, len(self))
 
 
 def interval_sets(times: IntervalData, *, density: bool = False) -> IntervalSets:

@@ -16,9 +16,10 @@ _MOST_STEP = 5.0  # of a parameter of standardised columns, in one iteration
 _FLOOR = 1e-10  # smallest curvature, as a share of the largest, that a step relies on
 _POLISH = 1e-20
 _FAR = 10.0  # a log ratio that no data show
-# gain in log-likelihood for which a predictor that is far out and still takes such strides need not go farther; with a finite
+# gain in log-likelihood for which a predictor that is far out and still takes such strides need not go farther (the likelihood nears
+# its limit as exp(-b), and what is left to gain is the decrement); with a finite
 # maximum the strides are long only if the standard error over the range of the covariate is above 10
-_LEFT, _STRIDE = 1e-3, 0.3
+_LEFT, _STRIDE = 1e-6, 0.3
 HALF_CHI2 = 1.920729410347062  # half the 95% point of chi-squared with 1 degree of freedom
 
 
@@ -33,7 +34,7 @@ def climb(evaluate: Evaluate, start: Floats, span: Floats | None = None) -> Solu
         Where to begin.
     span : ndarray, shape (k,), optional
         Range of the column of each parameter. With it the climb ends where the linear predictor is far out and hardly anything is
-        left to gain: the likelihood rises for ever, and its last digits are noise.
+        left to gain: the likelihood rises for ever.
 
     Returns
     -------
