@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report import theme
 from cobalamin.report.exhibit import FigureBody
@@ -97,6 +98,29 @@ def curve_notes(every: pd.DataFrame, at_risk: pd.DataFrame, facts: StudyFacts) -
     text = " Points are the times that disclosure control lets out; straight lines join them." if facts.protected_curves else ""
     text += " Dots: hidden small counts." if at_risk.loc[at_risk["at"] <= frame["at"].max(), "n"].isna().any() else ""
     return text + (f" Too few events to show the curve of {join_words(hidden)}." if hidden else "")
+
+
+def tests_words(rows: Estimates, measure: str) -> str:
+    """Say for the caption what a test of equal curves found.
+
+    Parameters
+    ----------
+    rows : Estimates
+        Of one figure, with the diagnostic rows of its test.
+    measure : str
+        ``"log-rank test"`` or ``"Gray's test"``; its degrees of freedom stand in a row of the same name with ``" df"``.
+
+    Returns
+    -------
+    str
+        A sentence that begins with a blank; empty without a test.
+    """
+    found, df = rows.where(measure=measure).frame, rows.where(measure=f"{measure} df").frame["value"]
+    if found.empty or not math.isfinite(found["p"].iloc[0]):
+        return ""
+    degrees = f" with {df.iloc[0]:g} degree{'' if df.iloc[0] == 1 else 's'} of freedom" if len(df) and math.isfinite(df.iloc[0]) else ""
+    chi2 = fmt.number(float(found["value"].iloc[0]), 2)
+    return f" {measure[0].upper()}{measure[1:]} of equal curves: chi-squared {chi2}{degrees}, {fmt.p_phrase(float(found['p'].iloc[0]))}."
 
 
 def draw_curves(

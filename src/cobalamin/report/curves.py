@@ -7,7 +7,7 @@ import pandas as pd
 from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report import theme
-from cobalamin.report.curve_drawing import Look, complement, curve_notes, draw_curves, time_label
+from cobalamin.report.curve_drawing import Look, complement, curve_notes, draw_curves, tests_words, time_label
 from cobalamin.report.exhibit import Exhibit
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.labels import group_label, level_label, outcome_label, slug
@@ -32,7 +32,7 @@ def exhibits_curves(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
     list of Exhibit
         Empty without such rows. Where everybody's survival stays above 0.7 the figure shows its complement.
     """
-    rows = estimates.where(analysis="survival", context="curve")
+    rows = estimates.where(analysis="survival", context=("curve", "diagnostic"))
     curves = rows.where(measure="survival").frame.dropna(subset=["at", "value"])
     found = list(dict.fromkeys(zip(curves["model"], curves["outcome"], curves["level"], strict=True)))
     return [_curves(rows.where(model=m, outcome=o, level=s), (m, o, s), facts) for m, o, s in found]
@@ -51,6 +51,7 @@ def _curves(rows: Estimates, which: tuple[str, str, str], facts: StudyFacts) -> 
     text += " every other end of follow-up counts as censoring. Curves are not adjusted. Beneath: people at risk."
     band = rows.where(measure="simultaneous band").frame
     text += _band_words(band, facts)
+    text += tests_words(rows, "log-rank test")
     at_risk = rows.where(measure="at risk").frame
     text += curve_notes(every, at_risk, facts)
     alt = f"Curves over {time_label(frame, facts).lower()}. {' '.join(_curve_words(frame, g, facts, risk) for g in groups)}"

@@ -13,8 +13,9 @@ from cobalamin.report.dose_response import exhibits_dose_response
 from cobalamin.report.exhibit import Exhibit, number_exhibits
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.flow import exhibit_flow
+from cobalamin.report.follow_tables import exhibits_hazards_tests, exhibits_restricted_mean
 from cobalamin.report.forest import exhibits_forest
-from cobalamin.report.incidence import exhibits_incidence
+from cobalamin.report.incidence import exhibits_incidence, incidence_sentences
 from cobalamin.report.labels import SIMULATED, join_words, plain, term_label
 from cobalamin.report.loglog import exhibits_loglog
 from cobalamin.report.model_tables import exhibit_attrition, exhibit_fits, exhibit_models
@@ -128,7 +129,8 @@ def _participants(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
 
 def _results(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
     found = result_sentences(estimates, facts, "primary", "secondary")
-    risks = curve_sentences(estimates, facts)
+    # where events compete, one minus Kaplan-Meier overstates the risk
+    risks = incidence_sentences(estimates, facts) or curve_sentences(estimates, facts)
     curves = "Survival curves are not among the results."
     if facts.models and all(m.kind == "logistic" for m in facts.models):
         curves = "Survival curves do not apply: every model is logistic, without follow-up time."
@@ -141,6 +143,7 @@ def _results(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         *([Bullets(tuple(risks))] if risks else []),
         *_show(exhibit_results(estimates, facts), "There are no estimates from primary or secondary models."),
         *_show_all(exhibits_curves(estimates, facts), "" if followed else curves),
+        *_show_all(exhibits_restricted_mean(estimates, facts), ""),
         *followed,
         *_show_all(exhibits_forest(estimates, facts), "There are no estimates to draw in a forest plot."),
         *_show_all(exhibits_dose_response(estimates, facts), ""),
@@ -180,6 +183,7 @@ def _diagnostics(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         *absent,
         Bullets(tuple(warnings)) if warnings else Paragraph((Sentence("No result carries a warning."),)),
         *([Paragraph(tuple(counts))] if counts else []),
+        *_show_all(exhibits_hazards_tests(estimates, facts), ""),
         *_show_all(exhibits_schoenfeld(estimates, facts), ""),
         *_show_all(exhibits_loglog(estimates, facts), ""),
         *_show(exhibit_fits(estimates, facts), "Facts of the fitted models (people used, log-likelihood) are not among the results."),

@@ -15,9 +15,9 @@ from typing import Any, Literal, get_args
 from cobalamin.core.errors import DataError, did_you_mean
 
 Role = Literal["primary", "secondary", "sensitivity"]
-Kind = Literal["cox", "logistic"]
 ROLES: tuple[str, ...] = get_args(Role)
-KINDS: tuple[str, ...] = get_args(Kind)
+# what models are called whose facts do not say it themselves (`ModelFacts.method`)
+KIND_WORDS = {"cox": "Cox proportional-hazards regression", "logistic": "logistic regression"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class ModelFacts:
         Name for people: ``"Adjusted for age, sex and autoimmune gastritis"``.
     role : {"primary", "secondary", "sensitivity"}
         Place in the report; the first primary model gives the answer.
-    kind : {"cox", "logistic"}
-        Family of the model.
+    kind : str
+        Family of the model: ``cox``, ``logistic``; any other with ``method``.
     formula : str
         Right-hand side as written in the protocol.
     adjustments : tuple of str
@@ -48,12 +48,14 @@ class ModelFacts:
         Time (in ``time_unit``) that must pass between the exposure and the start of follow-up; 0 = none.
     note : str
         One further sentence, e.g. how the time scale differs in this model.
+    method : str
+        What the report calls the model: ``"Fine-Gray regression of the subdistribution hazard"``; empty for the words of its kind.
     """
 
     name: str
     label: str
     role: Role
-    kind: Kind
+    kind: str
     formula: str
     adjustments: tuple[str, ...] = ()
     exposures: tuple[str, ...] = ()
@@ -61,10 +63,17 @@ class ModelFacts:
     survey: bool = False
     lag: float = 0.0
     note: str = ""
+    method: str = ""
 
     def __post_init__(self) -> None:
         _one_of(self.role, ROLES, f"model '{self.name}': role")
-        _one_of(self.kind, KINDS, f"model '{self.name}': kind")
+        if not self.method:
+            _one_of(self.kind, tuple(KIND_WORDS), f"model '{self.name}': kind")
+
+    @property
+    def words(self) -> str:
+        """What the report calls the model."""
+        return self.method or KIND_WORDS[self.kind]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LINE = 0.175  # inches per line of text
 LEFT, RIGHT = 0.40, 0.705  # the plot stands between these shares of the width; labels left, numbers right
+# marks closer than this share of the axis run into one another
+CLOSEST = 0.14
 _TICKS: tuple[tuple[float, ...], ...] = (
     (0.001, 0.01, 0.1, 1, 10, 100, 1000),
     (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
@@ -95,12 +97,16 @@ def ratio_ticks(low: float, high: float) -> list[float]:
     >>> ratio_ticks(0.3, 6), ratio_ticks(0.93, 1.08)
     ([0.5, 1, 2, 5], [0.95, 1, 1.05])
     """
-    inside: list[float] = []
+    found: list[float] = []
     for ticks in _TICKS:
         inside = [t for t in ticks if low <= t <= high]
-        if len(inside) >= 3:
-            return inside
-    return inside or [1.0]
+        room = math.log(inside[1] / inside[0]) / math.log(high / low) if len(inside) > 1 else 1.0
+        if len(found) > 1 and room < CLOSEST:
+            break
+        found = inside or found
+        if len(found) >= 3:
+            break
+    return found or [1.0]
 
 
 def axis_limits(shown: list[Contrast]) -> tuple[float, float]:
@@ -191,7 +197,8 @@ def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: s
     _axis_look(axes, low, high)
     axes.axvline(1, color=theme.GREY, linewidth=0.9)
     _draw_truth_line(axes, shown)
-    _print(axes, RIGHT + 0.015, LINE / 2, f"{shown[0].row.measure.capitalize()}\n({level_text(facts)})", weight="bold", size=theme.SMALL)
+    head = theme.draw_lines(f"{shown[0].row.measure.capitalize()} ({level_text(facts)})", 23, 3)
+    _print(axes, RIGHT + 0.015, LINE / 2, head, weight="bold", size=theme.SMALL)
     y = LINE + 0.1
     for line in lines:
         _draw_line(axes, line, y + line.height / 2, (low, high))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report import theme
-from cobalamin.report.curve_drawing import Look, curve_notes, draw_curves, time_label
+from cobalamin.report.blocks import Sentence
+from cobalamin.report.curve_drawing import Look, curve_notes, draw_curves, tests_words, time_label
 from cobalamin.report.exhibit import Exhibit
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.labels import group_label, join_words, level_label, slug
+from cobalamin.report.narrative import telling_time
+from cobalamin.report.records import Record, records
 from cobalamin.report.tables import caption, level_text
 
 MEASURE = "cumulative incidence"
@@ -31,7 +36,7 @@ def exhibits_incidence(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]
     list of Exhibit
         Empty without such rows.
     """
-    rows = estimates.where(analysis=MEASURE, context="curve")
+    rows = estimates.where(analysis=MEASURE, context=("curve", "diagnostic"))
     frame = rows.where(measure=MEASURE).frame
     shown = frame.dropna(subset=["at", "value"])
     made = []
@@ -52,12 +57,48 @@ def _incidence(rows: Estimates, others: list[str], which: tuple[str, str, str], 
     title = f"Cumulative incidence of {level_label(kind, facts)}{by}"
     rivals = f" in the presence of {join_words([level_label(o, facts) for o in others])}" if others else ""
     text = f"Aalen-Johansen estimate{rivals}, with {level_text(facts)} (shaded). Curves are not adjusted. Beneath: people at risk."
+    text += tests_words(rows, "Gray's test")
     text += curve_notes(every, at_risk, facts)
     alt = f"Curves over {time_label(frame, facts).lower()}. {' '.join(_words(frame, g, facts) for g in groups)}"
     key = slug("-".join(("incidence", *(w for w in which if w))))
     with theme.theme():
         body = draw_curves(frame, at_risk, Look("Cumulative incidence", rising=True), facts, key=key, title=title, alt=alt)
     return Exhibit(key, title, caption(text, facts), alt, rows, body)
+
+
+def incidence_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
+    """Give the cumulative incidence of each kind of event and group at a late round time, other events competing.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Rows of analysis ``cumulative incidence``.
+    facts : StudyFacts
+        Labels.
+
+    Returns
+    -------
+    list of Sentence
+        One per grouping, outcome and kind of event.
+    """
+    every = estimates.where(analysis=MEASURE, context="curve")
+    rows = every.where(measure=MEASURE).frame.dropna(subset=["at", "value"])
+    found = []
+    for (model, outcome, level), part in rows.groupby(["model", "outcome", "level"], sort=False):
+        at_risk = every.where(measure="at risk", model=str(model), outcome=str(outcome), level=str(level)).frame
+        at = telling_time(part, at_risk)
+        last = part.loc[part["at"] <= at].groupby("subgroup", sort=False).tail(1)
+        groups = join_words([_risk_words(r, facts) for r in records(last)])
+        since = f" from {part['at'].min():g}" if part["at"].min() > 0 else ""
+        text = f"Unadjusted cumulative incidence of {level_label(str(level), facts)} (Aalen-Johansen){since} to {at:g},"
+        found.append(Sentence(f"{text} {time_label(part, facts).lower()}: {groups}.", (f"{MEASURE} | {model}",)))
+    return found
+
+
+def _risk_words(r: Record, facts: StudyFacts) -> str:
+    limits = "" if math.isnan(r.low) else f" ({level_text(facts)} {fmt.percent(100 * r.low)} to {fmt.percent(100 * r.high)})"
+    where = f" in {level_label(r.subgroup, facts)}" if r.subgroup and r.subgroup != "Overall" else ""
+    return f"{fmt.percent(100 * r.value)}{limits}{where}"
 
 
 def _words(frame: pd.DataFrame, group: str, facts: StudyFacts) -> str:

@@ -14,6 +14,7 @@ _SCALES = {
     "log10": "per tenfold",
     "sqrt": "per unit of its square root",
 }
+_SPLINES = {"rcs": "spline", "ns": "spline", "bs": "spline"}
 # Formatting characters that could reorder or hide the text around a label (bidi overrides and isolates, zero-width marks)
 _INVISIBLE = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0x200E, 0x200F, 0xFEFF])
 SIMULATED = "SIMULATED DATA"
@@ -75,7 +76,7 @@ def term_label(term: str, facts: StudyFacts) -> str:
     if scale and not call["rest"]:
         return f"{name}, {scale}"
     part = f", part {call['part']}" if call["part"] else ""
-    return f"{name}, {call['function']}{part}"
+    return f"{name}, {_SPLINES.get(call['function'], call['function'])}{part}"
 
 
 def level_label(level: str, facts: StudyFacts) -> str:

@@ -65,15 +65,21 @@ def exhibit_fits(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:
     if not models:
         return None
     frames = [model_rows(estimates, m, "diagnostic") for m in models]
-    measures = list(dict.fromkeys(str(m) for f in frames for m in f["measure"]))
-    rows = [Row((plain(m.label), *(_fact(f, measure) for measure in measures))) for m, f in zip(models, frames, strict=True)]
+    found = dict.fromkeys(str(m) for f in frames for m in f["measure"])
+    measures = [m for m in found if m in _FACT_NAMES]
+    others = [m for m in found if m not in _FACT_NAMES]
+    last = (Column("Further facts", "left"),) if others else ()
+    rows = [
+        Row((plain(m.label), *(_fact(f, measure) for measure in measures), *([_others(f, others, facts)] if others else [])))
+        for m, f in zip(models, frames, strict=True)
+    ]
     return Exhibit(
         key="table-fits",
         title="Facts of the fitted models",
         caption=caption("People with a missing value in a model's variables are left out of that model and counted here.", facts),
         alt=f"Table of {len(rows)} models with {', '.join(_fact_name(m, facts) for m in measures)}.",
         estimates=Estimates(pd.concat(frames, ignore_index=True)),
-        body=TableBody((Column("Model", "left"), *(Column(_fact_name(m, facts)) for m in measures)), tuple(rows)),
+        body=TableBody((Column("Model", "left"), *(Column(_fact_name(m, facts)) for m in measures), *last), tuple(rows)),
     )
 
 
@@ -108,7 +114,8 @@ def exhibit_attrition(estimates: Estimates, facts: StudyFacts) -> Exhibit | None
 
 def _model_row(model: ModelFacts, facts: StudyFacts) -> Row:
     kind = (
-        model.kind.capitalize()
+        model.words[:1].upper()
+        + model.words[1:]
         + (", survey-weighted" if model.survey else "")
         + (f", lag {model.lag:g} {facts.time_unit}" if model.lag else "")
     )
@@ -125,7 +132,15 @@ _FACT_NAMES = {
     "n_strata": "Strata",
     "aic": "AIC",
     "bic": "BIC",
+    "likelihood_ratio": "Likelihood ratio",
+    "person_time": "Person-time",
 }
+
+
+def _others(frame: pd.DataFrame, measures: list[str], facts: StudyFacts) -> str:
+    """Facts that few models have, in words: a column for each would be a table nobody can hold."""
+    own = set(frame["measure"])
+    return "; ".join(f"{_fact_name(m, facts).lower()} {_fact(frame, m)}" for m in measures if m in own) or fmt.DASH
 
 
 def _fact_name(measure: str, facts: StudyFacts) -> str:

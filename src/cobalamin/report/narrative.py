@@ -127,12 +127,15 @@ def range_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None:
     Returns
     -------
     Sentence or None
-        None when there are fewer than two estimates of the same measure.
+        None when there are fewer than two estimates of the outcome and the measure of the primary model.
     """
     models = described_models(estimates, facts, "sensitivity")
     shown = [c for m in models for c in contrasts(estimates, facts, m) if not c.is_reference and math.isfinite(c.row.value)]
+    main = [(c.row.outcome, c.row.measure) for m in described_models(estimates, facts, "primary") for c in contrasts(estimates, facts, m)]
+    kinds = set(main[:1]) or {(c.row.outcome, c.row.measure) for c in shown}
+    shown = [c for c in shown if (c.row.outcome, c.row.measure) in kinds]
     measures = {c.row.measure for c in shown}
-    if len(shown) < 2 or len(measures) != 1:
+    if len(shown) < 2 or len(kinds) != 1:
         return None
     values = sorted(c.row.value for c in shown)
     around = sum(c.row.low <= 1 <= c.row.high for c in shown)
@@ -187,7 +190,7 @@ def curve_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
     rows = every.where(measure="survival").frame.dropna(subset=["at", "value"])
     found = []
     for (model, outcome, level), part in rows.groupby(["model", "outcome", "level"], sort=False):
-        at = _telling_time(part, every.where(measure="at risk", model=str(model), outcome=str(outcome), level=str(level)).frame)
+        at = telling_time(part, every.where(measure="at risk", model=str(model), outcome=str(outcome), level=str(level)).frame)
         last = part.loc[part["at"] <= at].groupby("subgroup", sort=False).tail(1)
         groups = join_words([_risk_words(r, facts) for r in records(last)])
         label = (plain(facts.time_scale) or f"Time ({facts.time_unit})").lower()
@@ -197,8 +200,19 @@ def curve_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
     return found
 
 
-def _telling_time(curves: pd.DataFrame, at_risk: pd.DataFrame) -> float:
-    """The last time of the at-risk table that every curve reaches with enough people left; else the last time all reach."""
+def telling_time(curves: pd.DataFrame, at_risk: pd.DataFrame) -> float:
+    """Choose the time at which the curves of several groups are best told.
+
+    Parameters
+    ----------
+    curves, at_risk : DataFrame
+        Rows of the curves and of the numbers at risk.
+
+    Returns
+    -------
+    float
+        The last time of the at-risk table that every curve reaches with enough people left; else the last time all reach.
+    """
     last = float(curves.groupby("subgroup")["at"].max().min())
     fewest = at_risk.loc[at_risk["at"] <= last].groupby("at")["n"].agg(lambda n: n.min(skipna=False))
     round_times = fewest.index[fewest >= ENOUGH_AT_RISK]

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cobalamin.core.estimates import Estimates
-from cobalamin.report.facts import ROLES, Kind, ModelFacts, Role, StudyFacts
+from cobalamin.report.facts import ROLES, ModelFacts, Role, StudyFacts
 from cobalamin.report.labels import row_label
 from cobalamin.report.records import Record, records
-
-KIND_WORDS = {"cox": "Cox proportional-hazards regression", "logistic": "logistic regression"}
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ def contrasts(estimates: Estimates, facts: StudyFacts, model: ModelFacts, *, eve
     frame = model_rows(estimates, model)
     wanted = list(dict.fromkeys(frame["term"])) if every or not model.exposures else list(model.exposures)
     truth = _truths(estimates)
-    rows = [row for term in wanted for row in records(frame.loc[frame["term"] == term])]
+    rows = [row for term in wanted for row in records(frame.loc[frame["term"].map(squeeze) == squeeze(term)])]
     return [_contrast(row, facts, model, truth) for row in rows]
 
 
@@ -155,23 +153,96 @@ def exposures_without_rows(estimates: Estimates, model: ModelFacts) -> list[str]
     list of str
         Terms.
     """
-    there = set(model_rows(estimates, model)["term"])
-    return [term for term in model.exposures if term not in there]
+    there = {squeeze(term) for term in model_rows(estimates, model)["term"]}
+    whole = {whole_term(term) for term in there}
+    return [term for term in model.exposures if squeeze(term) not in there | whole]
 
 
-def _contrast(row: Record, facts: StudyFacts, model: ModelFacts, truth: dict[tuple[str, str, str], float]) -> Contrast:
+def squeeze(term: str) -> str:
+    """Return a term without blanks, so that ``rcs(x,4)`` and ``rcs(x, 4)`` are the same.
+
+    Parameters
+    ----------
+    term : str
+        A term of a formula.
+
+    Returns
+    -------
+    str
+        The term without blanks.
+
+    Examples
+    --------
+    >>> squeeze("rcs(x, 4)[1]")
+    'rcs(x,4)[1]'
+    """
+    return "".join(term.split())
+
+
+def whole_term(term: str) -> str:
+    """Return the term that a part of it belongs to: ``rcs(x,4)`` of ``rcs(x,4)[1]``.
+
+    Parameters
+    ----------
+    term : str
+        A term of a formula.
+
+    Returns
+    -------
+    str
+        Without blanks; a term without parts is its own.
+
+    Examples
+    --------
+    >>> whole_term("rcs(x, 4)[1]"), whole_term("age")
+    ('rcs(x,4)', 'age')
+    """
+    plain_term = squeeze(term)
+    return plain_term[: plain_term.rindex("[")] if plain_term.endswith("]") else plain_term
+
+
+def spline_parts(frame: pd.DataFrame, term: str) -> pd.DataFrame:
+    """Return the rows of the parts of a spline that is named as a whole.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of a model.
+    term : str
+        As the protocol writes it, ``rcs(x, 4)``.
+
+    Returns
+    -------
+    DataFrame
+        Empty where the term has a row of its own, or none at all.
+    """
+    if (frame["term"].map(squeeze) == squeeze(term)).any():
+        return frame.iloc[:0]
+    return frame.loc[frame["term"].map(whole_term) == squeeze(term)]
+
+
+def _contrast(row: Record, facts: StudyFacts, model: ModelFacts, truth: Truths) -> Contrast:
     label = row_label(row.term, row.level, row.reference, facts)
     is_reference = bool(row.level) and row.level == row.reference
-    known = math.nan if is_reference else truth.get((row.term, row.level, row.measure), math.nan)
+    known = math.nan if is_reference else _truth_of(row, truth)
     return Contrast(model=model, row=row, label=label, truth=known)
 
 
-def _truths(estimates: Estimates) -> dict[tuple[str, str, str], float]:
+Truths = dict[tuple[str, str, str, str], float]
+
+
+def _truths(estimates: Estimates) -> Truths:
     frame = estimates.where(analysis="truth").frame
-    return {(r.term, r.level, r.measure): r.value for r in records(frame)}
+    return {(r.outcome, r.term, r.level, r.measure): r.value for r in records(frame)}
+
+
+def _truth_of(row: Record, truth: Truths) -> float:
+    """The truth of the row's own outcome; one without an outcome is that of every outcome."""
+    what = (row.term, row.level, row.measure)
+    return truth.get((row.outcome, *what), truth.get(("", *what), math.nan))
 
 
 def _undescribed(role: Role, name: str, frame: pd.DataFrame) -> ModelFacts:
     rows = frame.loc[(frame["analysis"] == role) & (frame["model"] == name)]
-    kind: Kind = "logistic" if (rows["measure"] == "odds ratio").any() else "cox"
+    kind = "logistic" if (rows["measure"] == "odds ratio").any() else "cox"
     return ModelFacts(name=name, label=name or "Unnamed model", role=role, kind=kind, formula="", outcome=str(rows["outcome"].iloc[0]))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report.blocks import Sentence
-from cobalamin.report.facts import ModelFacts, StudyFacts
+from cobalamin.report.facts import ROLES, ModelFacts, StudyFacts
 from cobalamin.report.labels import adjustment_words, join_words, lag_words, outcome_label, plain, term_label
-from cobalamin.report.select import KIND_WORDS
 
 ASSOCIATION = (
     "These estimates are associations. They do not show that changing B12 would change anybody's risk, and they are no"
@@ -98,7 +97,7 @@ def model_sentence(model: ModelFacts, facts: StudyFacts) -> str:
     'Secondary model (Crude): Cox proportional-hazards regression of LS on serum B12, unadjusted.'
     """
     about = join_words([term_label(t, facts) for t in model.exposures]) or plain(model.formula)
-    text = f"{model.role.capitalize()} model ({plain(model.label)}): {KIND_WORDS[model.kind]} of {outcome_label(model.outcome, facts)}"
+    text = f"{model.role.capitalize()} model ({plain(model.label)}): {model.words} of {outcome_label(model.outcome, facts)}"
     text += f" on {about}, {adjustment_words(model)}"
     text += f", {lag_words(model, facts)}" if model.lag else ""
     text += ", with sampling weights and a design-based variance" if model.survey else ""
@@ -123,10 +122,11 @@ def warning_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]
     frame = estimates.frame.loc[estimates.frame["warning"] != ""]
     labels = {m.name: plain(m.label) for m in facts.models}
     found: dict[str, dict[str, None]] = {}
-    for name, warning in zip(frame["model"], frame["warning"], strict=True):
+    for analysis, name, warning in zip(frame["analysis"], frame["model"], frame["warning"], strict=True):
         said = plain(fmt.without_suppression(warning))
         if said:
-            found.setdefault(said, {})[labels.get(name, plain(name))] = None
+            where = labels.get(name) or term_label(name, facts) or ("" if analysis in ROLES else plain(analysis).capitalize())
+            found.setdefault(said, {})[where] = None
     return [Sentence(f"{join_words([m for m in models if m]) or 'Results'}: {w}") for w, models in found.items()]
 
 

@@ -13,7 +13,7 @@ from cobalamin.report.exhibit import Column, Exhibit, Row, TableBody
 from cobalamin.report.facts import ModelFacts, StudyFacts
 from cobalamin.report.labels import SIMULATED_SENTENCE, adjustment_words, lag_words, level_label, plain, term_label
 from cobalamin.report.records import Record, records
-from cobalamin.report.select import KIND_WORDS, contrasts, described_models, model_rows
+from cobalamin.report.select import contrasts, described_models, model_rows, spline_parts, squeeze
 
 _MARKS = "\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0\u1d4d\u02b0\u2071\u02b2\u1d4f\u02e1\u1d50\u207f\u1d52\u1d56"
 
@@ -154,15 +154,26 @@ def _model_block(
     frame = model_rows(estimates, model)
     measure = f" ({join_measures(list(dict.fromkeys(frame['measure'])))})" if named else ""
     rows = [Row((plain(model.label) + measure,), "heading")]
-    wanted = {c.row.term for c in contrasts(estimates, facts, model, every=every)}
-    order = list(dict.fromkeys(frame["term"])) if every else [t for t in model.exposures or dict.fromkeys(frame["term"]) if t in wanted]
+    wanted = {squeeze(c.row.term) for c in contrasts(estimates, facts, model, every=every)}
+    order = list(dict.fromkeys(frame["term"])) if every or not model.exposures else list(model.exposures)
     for term in order:
-        part = frame.loc[frame["term"] == term]
+        if len(spline_parts(frame, term)):
+            rows.append(_spline_row(spline_parts(frame, term), term, facts, timed=timed))
+        if squeeze(term) not in wanted:
+            continue
+        part = frame.loc[frame["term"].map(squeeze) == squeeze(term)]
         levels = bool((part["level"] != "").any())
         if levels:
             rows.append(Row((term_label(term, facts), *[""] * (5 if timed else 4)), indent=1))
         rows += [_result_row(r, term, facts, levels=levels, timed=timed, notes=notes) for r in records(part)]
     return rows
+
+
+def _spline_row(parts: pd.DataFrame, term: str, facts: StudyFacts, *, timed: bool) -> Row:
+    """A spline has no single ratio: its people and events, and where to look."""
+    r = next(records(parts))
+    numbers = [fmt.count(r.n, r.warning), fmt.count(r.events, r.warning), *([person_time(r.person_time, r.warning)] if timed else [])]
+    return Row((term_label(term, facts), *numbers, "a curve (see its figure)", fmt.DASH), indent=1)
 
 
 def _result_row(r: Record, term: str, facts: StudyFacts, *, levels: bool, timed: bool, notes: _Notes) -> Row:
@@ -206,7 +217,7 @@ def person_time(value: float, warning: str = "") -> str:
 
 
 def _model_note(model: ModelFacts, facts: StudyFacts) -> str:
-    parts = [f"{KIND_WORDS[model.kind]}", adjustment_words(model)]
+    parts = [model.words, adjustment_words(model)]
     parts += [lag_words(model, facts)] if model.lag else []
     parts += ["survey-weighted"] if model.survey else []
     return f"{plain(model.label)}: {', '.join(parts)}.{f' {plain(model.note)}' if model.note else ''}"

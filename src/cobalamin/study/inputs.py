@@ -14,7 +14,8 @@ from cobalamin.dictionary.check import check
 from cobalamin.dictionary.dictionary import Dictionary, load_dictionary
 from cobalamin.dictionary.failure_report import FailureReport
 from cobalamin.sources.source import Source, open_source
-from cobalamin.study.protocol import Protocol, SourceSection, source_path
+from cobalamin.study.protocol import Protocol, source_path
+from cobalamin.study.sections import SourceSection
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pandas as pd
 from cobalamin.core.estimates import Estimates
 from cobalamin.design.cohort import Cohort
 from cobalamin.design.design import Design
+from cobalamin.models.fit import Fit
 from cobalamin.release.csvtext import decisions_to_csv, estimates_to_csv
 from cobalamin.release.disclosure import Disclosed, disclose
 from cobalamin.release.manifest import build_manifest, code_version
@@ -18,10 +21,13 @@ from cobalamin.release.policy import Policy, make_policy
 from cobalamin.release.store import DECISIONS_FILE, ESTIMATES_FILE, FACTS_FILE, REPORT_FILE
 from cobalamin.report.facts import StudyFacts
 from cobalamin.study.console import Progress
+from cobalamin.study.explained import dose_rows, hazards_rows
 from cobalamin.study.fitting import fit_model, refuse_unknown_show
 from cobalamin.study.inputs import Inputs, read_inputs
+from cobalamin.study.naming import refuse_unknown_events, refuse_unknown_names
 from cobalamin.study.protocol import Protocol
-from cobalamin.study.summaries import describe_cohort, truth_rows
+from cobalamin.study.sections import ModelSection
+from cobalamin.study.summaries import attempt, describe_cohort, follow_cohort, truth_rows
 from cobalamin.study.variants import Variant, build_variants, read_design, variant_of
 from cobalamin.study.wording import outcome_of, study_facts
 
@@ -73,14 +79,16 @@ def compute(protocol: Protocol, folder: Path, progress: Progress) -> Computed:
     progress("read tables and check them against the dictionary")
     inputs = read_inputs(protocol, folder)
     design = read_design(protocol, inputs.dictionary)
+    refuse_unknown_events(protocol, design)
     cohorts = build_variants(inputs.report.valid, design, protocol.model, progress)
     cohort = cohorts[design.lag_years, ""]
+    refuse_unknown_names(protocol, cohort)
     estimates = Estimates.concat(
         [
             flow_rows(inputs, cohort, protocol.report.everyone),
-            _described(protocol, cohort, progress),
+            _described(protocol, inputs, cohort, progress),
             _fitted(protocol, design, cohorts, progress),
-            truth_rows(inputs.source.truth(), protocol.report.truth),
+            truth_rows(inputs.source.truth(), protocol.report.truth, design.outcome.name),
         ]
     )
     progress("protect small counts")
@@ -137,19 +145,40 @@ def flow_rows(inputs: Inputs, cohort: Cohort, everyone: str = "") -> Estimates:
     return Estimates.concat([Estimates.from_rows([first], **common), Estimates.from_frame(frame)])
 
 
-def _described(protocol: Protocol, cohort: Cohort, progress: Progress) -> Estimates:
+def _described(protocol: Protocol, inputs: Inputs, cohort: Cohort, progress: Progress) -> Estimates:
     progress("describe the cohort")
-    return describe_cohort(cohort, protocol.report)
+    described = describe_cohort(cohort, protocol.report)
+    return Estimates.concat([described, follow_cohort(cohort, inputs.report.valid, protocol.report, progress)])
 
 
 def _fitted(protocol: Protocol, design: Design, cohorts: dict[Variant, Cohort], progress: Progress) -> Estimates:
     parts = []
     for model in protocol.model:
         progress(f"fit model '{model.name}'")
-        fit = fit_model(model, cohorts[variant_of(model, design)])
+        cohort = cohorts[variant_of(model, design)]
+        fit = fit_model(model, cohort)
         refuse_unknown_show(model, fit)
         parts.append(fit.estimates(analysis=model.role, model=model.name, outcome=outcome_of(model, design)))
+        parts += _explained(protocol, model, fit, cohort, progress)
     return Estimates.concat(parts)
+
+
+def _explained(protocol: Protocol, model: ModelSection, fit: Fit, cohort: Cohort, progress: Progress) -> list[Estimates]:
+    outcome, report = outcome_of(model, cohort.design), protocol.report
+    names = {"outcome": outcome, "unit": cohort.unit}
+    asked: list[tuple[str, Callable[[], Estimates]]] = [
+        *(
+            ("proportional hazards", partial(hazards_rows, fit, model, s, **names))
+            for s in report.proportional_hazards
+            if s.model == model.name
+        ),
+        *(
+            ("dose-response", partial(dose_rows, fit, model, s, cohort, outcome=outcome))
+            for s in report.dose_response
+            if s.model == model.name
+        ),
+    ]
+    return [attempt(make, what, model.name, outcome, progress) for what, make in asked]
 
 
 def _put_together(protocol: Protocol, inputs: Inputs, cohort: Cohort, disclosed: Disclosed) -> Computed:

@@ -6,120 +6,23 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from cobalamin.core.errors import ProtocolError, did_you_mean, list_names
 from cobalamin.core.fingerprint import fingerprint
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-
-class Section(BaseModel):
-    """A part of the protocol: fixed once read, and no key outside its list."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class StudySection(Section):
-    """Title, question and seed of the study."""
-
-    title: str
-    question: str
-    seed: int = 0
-    notices: tuple[str, ...] = ()
-    limitations: dict[str, str] = {}
-
-
-class SourceSection(Section):
-    """Where the tables come from.
-
-    ``path`` is read relative to the study folder; the environment variable named in ``path_variable`` wins over it.
-    """
-
-    kind: Literal["simulated", "files"]
-    path: str | None = None
-    path_variable: str | None = None
-    tables: dict[str, str] = {}
-    how_to_get: str = ""
-    persons: int = Field(default=100_000, ge=100)
-    parameters: dict[str, float | int | bool | str] = {}
-
-
-class DictionarySection(Section):
-    """The data dictionary, and what happens to rows that contradict it."""
-
-    path: str
-    invalid_rows: Literal["stop", "exclude"] = "stop"
-
-
-class ModelSection(Section):
-    """One model: its formula in columns of the cohort, and how it differs from the design."""
-
-    name: Name
-    label: str
-    kind: Literal["cox", "logistic"]
-    role: Literal["primary", "secondary", "sensitivity"] = "secondary"
-    formula: str
-    show: tuple[str, ...] = ()
-    lag_years: float | None = Field(default=None, ge=0)
-    restrict: str | None = None
-    survey: bool = False
-    strata: tuple[str, ...] = ()
-    cluster: str | None = None
-    ties: Literal["efron", "breslow"] = "efron"
-    adjusted_for: tuple[str, ...] = ()
-    note: str = ""
-
-
-class CutOffLine(Section):
-    """A clinical cut-off drawn in the distribution."""
-
-    value: float
-    label: str
-
-
-class DistributionSection(Section):
-    """A variable whose distribution is drawn."""
-
-    variable: str
-    by: str | None = None
-    log: bool = True
-    unit: str = ""
-    lines: tuple[CutOffLine, ...] = ()
-
-
-class CurvesSection(Section):
-    """Survival curves by group; ``start`` conditions on being event-free then (attained age)."""
-
-    by: str
-    start: float | None = None
-
-
-class ReportSection(Section):
-    """What the report describes and shows."""
-
-    table1: tuple[str, ...] = ()
-    table1_by: str | None = None
-    curves: CurvesSection | None = None
-    distribution: DistributionSection | None = None
-    everyone: str = ""
-    group: str = ""
-    outcome: str = "the outcome"
-    event: str = "Events"
-    concerns_ls: bool = True
-    labels: dict[str, str] = {}
-    levels: dict[str, str] = {}
-    truth: dict[str, str] = {}
-    formats: tuple[Literal["html"], ...] = ("html",)
-
-
-class DisclosureSection(Section):
-    """The preset of disclosure control, or a policy of one's own."""
-
-    preset: str = "opensafely"
-    policy: dict[str, Any] = {}
+from cobalamin.study.protocol_rules import problems_of_models, problems_of_report
+from cobalamin.study.sections import (
+    REPEATABLE,
+    DictionarySection,
+    DisclosureSection,
+    ModelSection,
+    ReportSection,
+    Section,
+    SourceSection,
+    StudySection,
+)
 
 
 class Protocol(Section):
@@ -193,7 +96,7 @@ def parse_protocol(raw: Mapping[str, Any], *, name: str = "protocol") -> Protoco
         As `load_protocol`; all problems are listed at once.
     """
     try:
-        protocol = Protocol.model_validate(_tuples(dict(raw)))
+        protocol = Protocol.model_validate(_tuples(_repeated(raw)))
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         raise ProtocolError(f"{name}: {len(problems)} problem(s).\n  - " + "\n  - ".join(problems)) from error
@@ -227,6 +130,15 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
+def _repeated(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A key that may be repeated, written once as a table, is a list of one."""
+    report = raw.get("report")
+    if not isinstance(report, Mapping):
+        return dict(raw)
+    lists = {key: [report[key]] for key in REPEATABLE if isinstance(report.get(key), Mapping)}
+    return {**raw, "report": {**report, **lists}}
+
+
 def _explain(problem: Any) -> str:
     where = [str(part) for part in problem["loc"]]
     place = ".".join(where[:-1]) or "top level"
@@ -253,6 +165,9 @@ def _known_keys(loc: tuple[Any, ...]) -> set[str]:
 
 
 def _refuse_contradictions(protocol: Protocol, name: str) -> None:
+    problems = [*problems_of_models(protocol.model), *problems_of_report(protocol.report, protocol.model)]
+    if problems:
+        raise ProtocolError(f"{name}: {len(problems)} problem(s).\n  - " + "\n  - ".join(problems))
     names = [m.name for m in protocol.model]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
@@ -262,8 +177,5 @@ def _refuse_contradictions(protocol: Protocol, name: str) -> None:
     needs_survey = [m.name for m in protocol.model if m.survey]
     if needs_survey and "survey" not in protocol.design:
         raise ProtocolError(f"{name}: model '{needs_survey[0]}' has survey = true, but there is no [design.survey] section.")
-    one_sided = [m.name for m in protocol.model if m.kind == "logistic" and "~" not in m.formula]
-    if one_sided:
-        raise ProtocolError(f"{name}: model '{one_sided[0]}' is logistic: write its formula as 'outcome ~ terms'.")
     if protocol.source.kind == "files" and not (protocol.source.path or protocol.source.path_variable):
         raise ProtocolError(f"{name}: [source] kind = 'files' needs a path or a path_variable.")

@@ -76,7 +76,7 @@ class Results:
         for model in self.facts.models:
             rows = table.loc[table["model"].eq(model.name) & (table["term"].isin(model.exposures) | (not model.exposures))]
             lines.append(f"  {model.label}")
-            lines += [f"    {_contrast(row)}" for row in rows.to_dict("records")] or ["    no estimate"]
+            lines += [f"    {_contrast(row)}" for row in rows.to_dict("records")] or ["    no single estimate (see the report)"]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -98,7 +98,8 @@ def load_study(folder: str | Path) -> Study:
     ProtocolError
         No folder, no protocol, or a protocol with faults (all are listed).
     """
-    path = Path(folder)
+    # resolved first: an empty or relative path gets a name that a message can say
+    path = Path(folder).resolve()
     if not path.is_dir():
         raise ProtocolError(f"'{path.name}' is not a folder. Give the study folder, the one that holds protocol.toml.")
-    return Study(path.resolve(), load_protocol(path / "protocol.toml"))
+    return Study(path, load_protocol(path / "protocol.toml"))

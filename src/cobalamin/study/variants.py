@@ -13,7 +13,8 @@ from cobalamin.design.eligibility import Criterion
 from cobalamin.design.mapping import design_from_mapping
 from cobalamin.dictionary.dictionary import Dictionary
 from cobalamin.study.console import Progress
-from cobalamin.study.protocol import ModelSection, Protocol
+from cobalamin.study.protocol import Protocol
+from cobalamin.study.sections import ModelSection
 
 AFTER_TIME_ZERO = ("outcome", "event_date", "end_of_follow_up", "follow_up")
 Variant = tuple[float, str]

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from cobalamin.design.cohort import Cohort
 from cobalamin.design.design import Design
 from cobalamin.release.policy import Policy
 from cobalamin.report.facts import CutOff, Limitation, ModelFacts, StudyFacts
+from cobalamin.report.labels import join_words
+from cobalamin.study.exhibit_words import exhibit_sentences
 from cobalamin.study.fitting import OUTCOME
 from cobalamin.study.inputs import Inputs
-from cobalamin.study.protocol import ModelSection, Protocol
+from cobalamin.study.kinds import KINDS
+from cobalamin.study.protocol import Protocol
+from cobalamin.study.sections import ModelSection
 
+_DISTRIBUTIONS = {
+    "weibull": "Weibull",
+    "exponential": "exponential",
+    "lognormal": "log-normal",
+    "loglogistic": "log-logistic",
+    "generalized_gamma": "generalised gamma",
+}
 MISSING_SENTENCE = (
     "Each model used the people with complete data on its own columns; how many were left out stands with its results. "
     "Missing values were not imputed."
@@ -40,7 +51,7 @@ def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Poli
         No number of the results and no person.
     """
     section, design = protocol.report, cohort.design
-    labels = _labels(inputs, design) | {OUTCOME: section.outcome} | dict(section.labels)
+    labels = _labels(inputs, design) | {OUTCOME: section.outcome, design.outcome.name: section.outcome} | dict(section.labels)
     return StudyFacts(
         title=protocol.study.title,
         question=protocol.study.question,
@@ -52,9 +63,9 @@ def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Poli
         group=section.group,
         labels=labels,
         levels=section.levels,
-        design=(*_sentences(design, labels, section.levels), MISSING_SENTENCE),
+        design=(*_sentences(design, labels, section.levels), MISSING_SENTENCE, *exhibit_sentences(protocol, cohort, labels)),
         definitions=design.definitions(),
-        models=tuple(_model_facts(m, design) for m in protocol.model),
+        models=tuple(_model_facts(m, design, labels) for m in protocol.model),
         limitations=tuple(Limitation(code, text) for code, text in protocol.study.limitations.items()),
         disclosure=_disclosure(policy),
         protected_curves=policy.active,
@@ -78,12 +89,12 @@ def outcome_of(model: ModelSection, design: Design) -> str:
     Returns
     -------
     str
-        The outcome's name (Cox) or the left side of the formula (logistic).
+        The event's name (models with follow-up) or the left side of the formula.
     """
-    return design.outcome.name if model.kind == "cox" else model.formula.split("~")[0].strip()
+    return (model.event or design.outcome.name) if KINDS[model.kind].timed else model.formula.split("~")[0].strip()
 
 
-def _model_facts(model: ModelSection, design: Design) -> ModelFacts:
+def _model_facts(model: ModelSection, design: Design, labels: Mapping[str, str]) -> ModelFacts:
     return ModelFacts(
         name=model.name,
         label=model.label,
@@ -95,8 +106,33 @@ def _model_facts(model: ModelSection, design: Design) -> ModelFacts:
         outcome=outcome_of(model, design),
         survey=model.survey,
         lag=model.lag_years or 0.0,
-        note=model.note,
+        note=" ".join(filter(None, [*_details(model, labels), model.note])),
+        method=_method(model),
     )
+
+
+def _method(model: ModelSection) -> str:
+    """What the report calls a model, with the choices that change what it estimates."""
+    words = KINDS[model.kind].words
+    if model.distribution or model.kind == "aft":
+        words = f"{_DISTRIBUTIONS[model.distribution or 'weibull']} {words}"
+    return words + (f" on the {model.scale} scale" if model.scale and model.scale != "hazard" else "")
+
+
+def _details(model: ModelSection, labels: Mapping[str, str]) -> Iterator[str]:
+    """The choices of a model that its kind does not say, in sentences."""
+    if model.strata:
+        yield f"Strata, each with its own baseline hazard: {join_words([labels.get(s, s) for s in model.strata])}."
+    if model.cluster:
+        yield f"The variance is robust, for rows that depend on one another within {labels.get(model.cluster, model.cluster)}."
+    if model.weights:
+        yield f"Weighted by {labels.get(model.weights, model.weights)}."
+    if model.firth:
+        yield "Firth's penalty keeps estimates finite where events are few."
+    if model.ridge is not None:
+        yield f"A ridge penalty of {model.ridge:g} shrinks the coefficients."
+    if model.frailty:
+        yield f"A gamma frailty is shared within {labels.get(model.frailty, model.frailty)}."
 
 
 def _labels(inputs: Inputs, design: Design) -> dict[str, str]:

@@ -1,0 +1,101 @@
+"""What the report shows of single models: are hazards proportional, and what is the shape along a number?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cobalamin.core.estimates import Estimates
+from cobalamin.design.cohort import Cohort
+from cobalamin.design.design import Design
+from cobalamin.models.figures.figure_data import SMOOTH_DF, dose_response_estimates, ph_estimates
+from cobalamin.models.fit import Fit
+from cobalamin.study.fitting import fit_frame, known_terms, refuse_unknown_terms, squeeze
+from cobalamin.study.sections import DoseResponseSection, ModelSection, ProportionalHazardsSection
+
+# a smooth takes at least five events per degree of freedom
+EVENTS_PER_DF = 5
+
+
+def hazards_rows(fit: Fit, model: ModelSection, spec: ProportionalHazardsSection, *, outcome: str, unit: str) -> Estimates:
+    """Return the test of proportional hazards of every term, and the coefficients over time of some.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted Cox model.
+    model : ModelSection
+        The model of the protocol.
+    spec : ProportionalHazardsSection
+        Terms to draw (by default those the model shows) and scale of time.
+    outcome, unit : str
+        For the rows.
+
+    Returns
+    -------
+    Estimates
+        Analysis ``proportional hazards``. With few events the smooth has fewer degrees of freedom.
+
+    Raises
+    ------
+    ProtocolError
+        A term that the model does not have.
+    DataError
+        Fewer than ten events.
+    """
+    refuse_unknown_terms(spec.terms, fit, model, "[report.proportional_hazards] terms")
+    df = min(SMOOTH_DF, max(2, int(fit.events // EVENTS_PER_DF)))
+    rows = ph_estimates(fit, model=model.name, outcome=outcome, transform=spec.transform, df=df, unit=unit)
+    terms = known_terms(fit)
+    wanted = {terms[squeeze(name)] for name in spec.terms or model.show}
+    drawn = rows.frame["term"].isin(wanted) if wanted else True
+    return Estimates.from_frame(rows.frame.loc[(rows.frame["context"] == "diagnostic") | drawn])
+
+
+def dose_rows(fit: Fit, model: ModelSection, spec: DoseResponseSection, cohort: Cohort, *, outcome: str) -> Estimates:
+    """Return the ratio along a number relative to its reference, with the distribution of the number.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    model : ModelSection
+        The model of the protocol.
+    spec : DoseResponseSection
+        Variable, reference, scale.
+    cohort : Cohort
+        The cohort the model was fitted on.
+    outcome : str
+        For the rows.
+
+    Returns
+    -------
+    Estimates
+        Analysis ``dose-response``.
+
+    Raises
+    ------
+    DataError, DesignError
+        As `dose_response_estimates`.
+    """
+    data, unit = fit_frame(model, cohort), spec.unit or unit_of(spec.variable, cohort.design)
+    names: dict[str, Any] = {"model": model.name, "outcome": outcome, "unit": unit}
+    return dose_response_estimates(fit, spec.variable, data, reference=spec.reference, log=spec.log, **names)
+
+
+def unit_of(variable: str, design: Design) -> str:
+    """Return the unit of a column of the cohort.
+
+    Parameters
+    ----------
+    variable : str
+        An exposure or covariate.
+    design : Design
+        Which names their units.
+
+    Returns
+    -------
+    str
+        Empty where none is given.
+    """
+    parts = (*design.exposures, *design.covariates)
+    return next((str(part.unit) for part in parts if part.name == variable), "")
