@@ -174,4 +174,4 @@ def baseline_of(fit: Fit) -> Baseline:
         scores = score_residuals(model, solved.b)
     effect = influence(scores, solved.full_covariance) * model.scale
     mean = sums.s1 * hazard.a2 - sums.d1 * hazard.b2
-    return Baseline(fit, model, sums, hazard, risk if model.w is None else risk / model.w, mean, effect)
+    return Baseline(fit, model, sums, hazard, model.per_weight(risk)[model.sets.rows], mean, effect)

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from cobalamin.core.followup import FollowUp
 from cobalamin.models.competing.fine_gray_weights import Observation, check_gaps
+from cobalamin.models.cox.covariates import Columns, gather
 from cobalamin.models.cox.hazard import Hazard, Sums
 from cobalamin.models.cox.partial_likelihood import PartialLikelihood, Ties, partial_likelihood
 from cobalamin.models.cox.risk_sets import Ints, risk_sets
-from cobalamin.models.cox.sweeps import bin_sums, gather, weighted_cross
+from cobalamin.models.cox.sweeps import bin_sums, weighted_cross
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,7 +63,7 @@ class FineGrayLikelihood(PartialLikelihood):
         return replace(fewer, z_stay=self.z_stay[~columns])
 
     def sums(self, b: Floats) -> tuple[Sums, Floats]:
-        """Sum over risk sets; also return the risk weight of each row in the order of ``sets.rows``.
+        """Sum over risk sets; also return the risk weight of each row.
 
         Parameters
         ----------
@@ -73,11 +74,11 @@ class FineGrayLikelihood(PartialLikelihood):
         -------
         sums : Sums
             Per event time, those with earlier competing events included.
-        risk : ndarray, shape (m,)
+        risk : ndarray, shape (n,)
             ``weight * exp(x'b - shift)``.
         """
         own, risk = super().sums(b)
-        stay = bin_sums(self.z_stay, self.stay_bin, len(self.decay), b, own.shift, self.stay_weight, None)
+        stay, _ = bin_sums(self._stay_columns, self.stay_bin + 1, None, len(self.decay), b, own.shift, self.stay_weight)
         stay = np.cumsum(stay, axis=1) * self.decay
         return Sums(own.s0 + stay[0], own.s1 + stay[1:], own.d0, own.d1, own.shift), risk
 
@@ -101,8 +102,12 @@ class FineGrayLikelihood(PartialLikelihood):
     def _cross_product(self, risk: Floats, hazard: Hazard, b: Floats, shift: float) -> Floats:
         product = super()._cross_product(risk, hazard, b, shift)
         held = np.append(0.0, np.cumsum(self.decay * hazard.h))
-        last = np.full(len(self.stay_bin), len(self.decay) - 1)
-        return product + weighted_cross(self.z_stay, self.stay_risk(b, shift), held, last, self.stay_bin - 1)
+        last = np.full(len(self.stay_bin), len(self.decay))
+        return product + weighted_cross(self._stay_columns, self.stay_risk(b, shift), held, last, self.stay_bin)
+
+    @property
+    def _stay_columns(self) -> Columns:
+        return Columns(self.z_stay, np.zeros(self.p), np.ones(self.p))
 
     def _shift(self, b: Floats) -> float:
         shift = super()._shift(b)

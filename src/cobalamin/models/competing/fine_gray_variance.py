@@ -12,9 +12,9 @@ import numpy.typing as npt
 from cobalamin.core.followup import FollowUp
 from cobalamin.models.competing.fine_gray_likelihood import FineGrayLikelihood
 from cobalamin.models.competing.fine_gray_weights import Leavings, Observation
+from cobalamin.models.cox.blocks import blocks, one_blas_thread
 from cobalamin.models.cox.cox_residuals import score_residuals
 from cobalamin.models.cox.hazard import Hazard, Sums
-from cobalamin.models.cox.sweeps import BLOCK, one_blas_thread
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -125,8 +125,7 @@ def add_weight_influence(scores: Floats, follow: FollowUp, seen: Observation, q:
     censoring = _Drift.of(seen.censoring, q(seen.censoring.time, "left" if seen.ties == "crr" else "right"))
     entering = None if seen.entering is None else _Drift.of(seen.entering, q(seen.entering.time, "right"))
     delayed = follow.delayed
-    for start in range(0, len(follow), BLOCK):
-        block = slice(start, start + BLOCK)
+    for block in blocks(len(follow)):
         part = FollowUp(follow.entry[block], follow.exit[block], follow.event[block])
         scores[block] += censoring.leaving(part, events_first=seen.ties != "crr", delayed=delayed)
         if entering is not None:

@@ -150,9 +150,12 @@ def _variance(kind: str, solved: Solved, model: CoxRows, design: SurveyDesign | 
         return solved.covariance
     scores = score_residuals(solved.likelihood, solved.b)
     if model.weights is not None:
-        scores = scores * model.weights[:, None]
-    effect = influence(scores, solved.full_covariance)
-    robust = sandwich(effect, model.clusters) if design is None else survey_covariance(effect, design, matrix.kept)
+        scores *= model.weights[:, None]
+    if design is not None:
+        robust = survey_covariance(influence(scores, solved.full_covariance), design, matrix.kept)
+    else:
+        # bread, meat, bread: the same as the sandwich of influences, without another array of the size of the data
+        robust = solved.full_covariance @ sandwich(scores, model.clusters) @ solved.full_covariance
     robust[solved.infinite] = np.nan
     robust[:, solved.infinite] = np.nan
     return robust

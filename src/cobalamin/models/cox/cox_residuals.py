@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import DataError
+from cobalamin.models.cox.blocks import blocks, one_blas_thread
 from cobalamin.models.cox.hazard import Hazard, Sums
 from cobalamin.models.cox.partial_likelihood import PartialLikelihood
-from cobalamin.models.cox.sweeps import BLOCK, one_blas_thread, prefix_sums
+from cobalamin.models.cox.sweeps import prefix_sums
 
 if TYPE_CHECKING:
     from cobalamin.models.cox.cox_solution import Solved
@@ -50,35 +51,33 @@ def score_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         sums, risk = likelihood.sums(b)
         hazard = likelihood.hazard(sums)
-        residuals = _score_rows(likelihood, sums, hazard, _unweighted(likelihood, risk), b)
-    residuals *= likelihood.scale
-    return residuals
+        residuals = _score_rows(likelihood, sums, hazard, likelihood.per_weight(risk), b)
+    residuals *= likelihood.scale[:, None]
+    return residuals.T
 
 
 def _score_rows(likelihood: PartialLikelihood, sums: Sums, hazard: Hazard, risk: Floats, b: Floats) -> Floats:
-    sets, z = likelihood.sets, likelihood.z
+    """Score residuals of the standardised covariates by column, shape (p, n)."""
+    sets, columns = likelihood.sets, likelihood.columns
     # per event time: sum over tied deaths of a * mean covariate, and the same times the fraction f
     mean_h = sums.s1 * hazard.a2 - sums.d1 * hazard.b2
     mean_q = sums.s1 * hazard.b2 - sums.d1 * hazard.c2
-    held = np.c_[np.zeros(likelihood.p + 1), prefix_sums(np.vstack([hazard.h, mean_h]), sets.starts)].T.copy()
-    residuals: Floats = np.zeros((sets.n, likelihood.p))
-    for start in range(0, len(sets.rows), BLOCK):
-        # in blocks that stay in cache, and without a second array of the size of the covariates
-        block = slice(start, start + BLOCK)
-        through = held[sets.exit_bin[block] + 1]
-        if sets.entry_bin is not None:
-            through -= held[sets.entry_bin[block] + 1]
-        residuals[sets.rows[block]] = (through[:, 1:] - z[:, block].T * through[:, :1]) * risk[block, None]
+    held = np.c_[np.zeros(likelihood.p + 1), prefix_sums(np.vstack([hazard.h, mean_h]), sets.starts)]
+    residuals: Floats = np.empty((likelihood.p, sets.n))
+    for block in blocks(sets.n):
+        through = held.take(sets.exit_at[block], axis=1)
+        if sets.entry_at is not None:
+            through -= held.take(sets.entry_at[block], axis=1)
+        part = columns.centred(block)
+        part *= through[0] / -columns.scale[:, None]
+        part += through[1:]
+        np.multiply(part, risk[block], out=residuals[:, block])
     bins = sets.death_bin
     per_death = ((sums.s1 * hazard.h - sums.d1 * hazard.q) / (likelihood.mean_weight * likelihood.tied))[:, bins]
     dead_risk = likelihood.dead_risk(b, sums.shift)
     spared = dead_risk * (likelihood.z_dead * hazard.q[bins] - mean_q[:, bins])
-    residuals[sets.death_rows] += (likelihood.z_dead - per_death + spared).T
+    residuals[:, sets.death_rows] += likelihood.z_dead - per_death + spared
     return residuals
-
-
-def _unweighted(likelihood: PartialLikelihood, risk: Floats) -> Floats:
-    return risk if likelihood.w is None else risk / likelihood.w
 
 
 def martingale_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
@@ -106,9 +105,8 @@ def martingale_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
         sums, risk = likelihood.sums(b)
         hazard = likelihood.hazard(sums)
     held = np.r_[0.0, prefix_sums(hazard.h, sets.starts)]
-    through = held[sets.exit_bin + 1] - (0.0 if sets.entry_bin is None else held[sets.entry_bin + 1])
-    residuals = np.zeros(sets.n)
-    residuals[sets.rows] = -_unweighted(likelihood, risk) * through
+    through = held[sets.exit_at] - (0.0 if sets.entry_at is None else held[sets.entry_at])
+    residuals: Floats = -likelihood.per_weight(risk) * through
     residuals[sets.death_rows] += 1 + likelihood.dead_risk(b, sums.shift) * hazard.q[sets.death_bin]
     return residuals
 

@@ -223,6 +223,7 @@ def _squares(problem: FrailtyProblem, model: PartialLikelihood, b: Floats) -> Fl
         sums, risk = model.sums(b)
         hazard = model.hazard(sums)
     sets = model.sets
+    risk = risk[sets.rows]
     begin = sets.starts[np.searchsorted(sets.starts, sets.exit_bin, side="right") - 1]
     first = begin if sets.entry_bin is None else np.maximum(sets.entry_bin + 1, begin)
     own, size = problem.codes[sets.rows], len(sets.times) + 1

@@ -1,8 +1,9 @@
 """The kernel of every Cox model: log partial likelihood, score and information in one sweep over the rows.
 
-Rows are gathered once into the order of their last event time, covariates by column, and swept in blocks that stay in
-cache. Risk-set sums are cumulative sums over event times; delayed entry subtracts the sums of those not yet entered;
-ties (Efron) cost vectors of the length of the deaths only. No loop over risk sets or strata.
+Rows stay where they are, covariates by column, and are swept in blocks that stay in cache: no sorting and no second copy of
+the model matrix. Each row's risk weight goes to the bin of its last event time, and with delayed entry is taken from the bin
+before it enters; risk-set sums are then cumulative sums over bins. Ties (Efron) cost vectors of the length of the deaths
+only. No loop over risk sets or strata.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from cobalamin.models.cox.blocks import one_blas_thread
+from cobalamin.models.cox.covariates import Columns, column_facts, gather, safe_shift
 from cobalamin.models.cox.hazard import Evaluation, Hazard, Sums, hazard_of, mean_products
 from cobalamin.models.cox.risk_sets import Ints, RiskSets
-from cobalamin.models.cox.sweeps import bin_sums, column_facts, gather, one_blas_thread, prefix_sums, suffix_sums, weighted_cross
+from cobalamin.models.cox.sweeps import bin_sums, prefix_sums, suffix_sums, weighted_cross
 
 __all__ = ["Evaluation", "PartialLikelihood", "Ties", "partial_likelihood"]
 Floats = npt.NDArray[np.float64]
 Ties = Literal["efron", "breslow"]
-
-# beyond this exp() of a linear predictor is shifted by its maximum; exp overflows at 709
-_SAFE_ETA = 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +35,15 @@ class PartialLikelihood:
         Who is at risk when.
     ties : {"efron", "breslow"}
         How tied deaths are treated.
-    center, scale : ndarray, shape (p,)
-        What standardised the covariates.
-    z : ndarray, shape (p, m)
-        Standardised covariates of ``sets.rows``.
-    z_late : ndarray, shape (p, m2), or None
-        The same of those that enter late, ordered by entry.
+    columns : Columns
+        Covariates of all rows, with what standardises them.
     z_dead : ndarray, shape (p, D)
-        The same of ``sets.death_rows``.
+        Standardised covariates of ``sets.death_rows``.
     z_range : (low, high), each ndarray of shape (p,)
         Range of the standardised covariates.
-    w : ndarray, shape (m,), or None
+    w : ndarray, shape (n,), or None
         Case weights.
-    mass : ndarray, shape (m,), or None
+    mass : ndarray, shape (n,), or None
         What multiplies exp(x'b): case weight times exp(offset).
     tilt_dead : ndarray, shape (D,), or None
         exp(offset) of the deaths.
@@ -67,10 +63,7 @@ class PartialLikelihood:
 
     sets: RiskSets
     ties: Ties
-    center: Floats
-    scale: Floats
-    z: Floats
-    z_late: Floats | None
+    columns: Columns
     z_dead: Floats
     z_range: tuple[Floats, Floats]
     w: Floats | None
@@ -87,7 +80,17 @@ class PartialLikelihood:
     @property
     def p(self) -> int:
         """Number of covariates."""
-        return len(self.center)
+        return len(self.columns.center)
+
+    @property
+    def center(self) -> Floats:
+        """What was subtracted from the covariates, shape (p,)."""
+        return self.columns.center
+
+    @property
+    def scale(self) -> Floats:
+        """What divided the covariates, shape (p,)."""
+        return self.columns.scale
 
     @property
     def has_ties(self) -> bool:
@@ -111,10 +114,7 @@ class PartialLikelihood:
         low, high = self.z_range
         return replace(
             self,
-            center=self.center[keep],
-            scale=self.scale[keep],
-            z=self.z[keep],
-            z_late=None if self.z_late is None else self.z_late[keep],
+            columns=self.columns.keep(keep),
             z_dead=self.z_dead[keep],
             z_range=(low[keep], high[keep]),
             event_sum=self.event_sum[keep],
@@ -133,7 +133,8 @@ class PartialLikelihood:
         PartialLikelihood
             A copy that shares the covariates.
         """
-        tilt, dead = np.exp(offset[self.sets.rows]), offset[self.sets.death_rows]
+        # rows that are never at risk have none: an overflow there must not spread
+        tilt, dead = np.where(self.sets.exit_at > 0, np.exp(offset), 0.0), offset[self.sets.death_rows]
         mass = tilt if self.w is None else self.w * tilt
         return replace(self, mass=mass, tilt_dead=np.exp(dead), offset_sum=float(self.w_dead @ dead))
 
@@ -172,7 +173,7 @@ class PartialLikelihood:
         ----------
         sums : Sums
             From `sums`.
-        risk : ndarray, shape (m,)
+        risk : ndarray, shape (n,)
             From `sums`.
         hazard : Hazard
             From `hazard`; multiplied by g(t) >= 0, the covariance matrices are.
@@ -206,7 +207,7 @@ class PartialLikelihood:
         return np.asarray(risk if self.tilt_dead is None else risk * self.tilt_dead)
 
     def sums(self, b: Floats) -> tuple[Sums, Floats]:
-        """Sum over risk sets; also return the risk weight of each row in the order of ``sets.rows``.
+        """Sum over risk sets; also return the risk weight of each row.
 
         Parameters
         ----------
@@ -217,22 +218,33 @@ class PartialLikelihood:
         -------
         sums : Sums
             Per event time.
-        risk : ndarray, shape (m,)
+        risk : ndarray, shape (n,)
             ``weight * exp(x'b + offset - shift)``.
         """
         sets, count = self.sets, len(self.sets.times)
         shift = self._shift(b)
-        risk = np.empty(len(sets.rows))
-        total = bin_sums(self.z, sets.exit_bin, count, b, shift, self.mass, risk)
-        if self.z_late is not None and sets.entry_bin is not None:
-            late_weights = None if self.mass is None else self.mass[sets.entry_order]
-            total -= bin_sums(self.z_late, sets.entry_bin[sets.entry_order], count, b, shift, late_weights, None)
+        total, risk = bin_sums(self.columns, sets.exit_at, sets.entry_at, count, b, shift, self.mass)
         at_risk = suffix_sums(total, sets.starts)
         dead = np.zeros((self.p + 1, count))
         if self.has_ties:
             weight = self.w_dead * self.dead_risk(b, shift)
             dead = np.add.reduceat(np.vstack([weight, self.z_dead * weight]), self.death_starts, axis=1)
         return Sums(at_risk[0], at_risk[1:], dead[0], dead[1:], shift), risk
+
+    def per_weight(self, risk: Floats) -> Floats:
+        """Divide risk weights by case weights.
+
+        Parameters
+        ----------
+        risk : ndarray, shape (n,)
+            From `sums`.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            ``exp(x'b + offset - shift)``; 0 for rows without weight.
+        """
+        return risk if self.w is None else np.divide(risk, self.w, out=np.zeros(len(risk)), where=self.w > 0)
 
     def hazard(self, sums: Sums) -> Hazard:
         """Turn risk-set sums into hazard increments.
@@ -252,17 +264,14 @@ class PartialLikelihood:
     def _cross_product(self, risk: Floats, hazard: Hazard, b: Floats, shift: float) -> Floats:
         """Sum r_i [H(exit_i) - H(entry_i)] z_i z_i' over rows, with the tie correction of the deaths."""
         cumulative = np.r_[0.0, prefix_sums(hazard.h, self.sets.starts)]
-        product = weighted_cross(self.z, risk, cumulative, self.sets.exit_bin, self.sets.entry_bin)
+        product = weighted_cross(self.columns, risk, cumulative, self.sets.exit_at, self.sets.entry_at)
         if self.has_ties:
             spared = self.w_dead * self.dead_risk(b, shift) * hazard.q[self.sets.death_bin]
             product -= (self.z_dead * spared) @ self.z_dead.T
         return product
 
     def _shift(self, b: Floats) -> float:
-        """Return 0 unless exp(z'b) might overflow; then the largest linear predictor."""
-        low, high = self.z_range
-        bound = float(np.maximum(np.abs(low * b), np.abs(high * b)).sum())
-        return float((b @ self.z).max()) if bound > _SAFE_ETA else 0.0
+        return safe_shift(self.columns, b, self.z_range, self.sets.exit_at)
 
 
 def partial_likelihood(x: Floats, sets: RiskSets, weights: Floats | None = None, ties: Ties = "efron") -> PartialLikelihood:
@@ -294,22 +303,18 @@ def partial_likelihood(x: Floats, sets: RiskSets, weights: Floats | None = None,
     """
     with one_blas_thread():
         center, scale, z_range = column_facts(x)
-        z, z_dead = gather(x, sets.rows, center, scale), gather(x, sets.death_rows, center, scale)
-        late = gather(x, sets.rows[sets.entry_order], center, scale) if len(sets.entry_order) else None
+        z_dead = gather(x, sets.death_rows, center, scale)
     w_dead = np.ones(len(sets.death_rows)) if weights is None else weights[sets.death_rows]
     starts = sets.death_starts
     tied = np.diff(np.r_[starts, len(sets.death_bin)])
     return PartialLikelihood(
         sets=sets,
         ties=ties,
-        center=center,
-        scale=scale,
-        z=z,
-        z_late=late,
+        columns=Columns(np.ascontiguousarray(x.T, dtype=np.float64), center, scale),
         z_dead=z_dead,
         z_range=z_range,
-        w=None if weights is None else weights[sets.rows],
-        mass=None if weights is None else weights[sets.rows],
+        w=weights,
+        mass=weights,
         tilt_dead=None,
         offset_sum=0.0,
         w_dead=w_dead,

@@ -7,6 +7,7 @@ contiguous run of these indexes, so every sum over risk sets becomes a cumulativ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -35,14 +36,11 @@ class RiskSets:
         Stratum of each event time.
     starts : ndarray of int, shape (H,)
         First index of each stratum that has events.
-    rows : ndarray of int, shape (m,)
-        Rows at risk at one event time or more, ordered by the last one.
-    exit_bin : ndarray of int, shape (m,)
-        Last event time at which each of ``rows`` is at risk.
-    entry_bin : ndarray of int, shape (m,), or None
-        Last event time before each of ``rows`` enters, -1 for none; None without delayed entry.
-    entry_order : ndarray of int, shape (m2,)
-        Positions in ``rows`` of those that enter late, ordered by ``entry_bin``.
+    exit_at : ndarray of int, shape (n,)
+        Number of event times up to the last one at which each row is at risk, 1 .. K; 0 for a row that is at risk at none.
+    entry_at : ndarray of int, shape (n,), or None
+        Number of event times up to the last one before the row enters; 0 where it enters before the first of its stratum, or is
+        never at risk. None without delayed entry.
     death_rows : ndarray of int, shape (D,)
         Rows with an event, ordered by event time.
     death_bin : ndarray of int, shape (D,)
@@ -53,12 +51,35 @@ class RiskSets:
     times: Floats
     stratum: Ints
     starts: Ints
-    rows: Ints
-    exit_bin: Ints
-    entry_bin: Ints | None
-    entry_order: Ints
+    exit_at: Ints
+    entry_at: Ints | None
     death_rows: Ints
     death_bin: Ints
+
+    @cached_property
+    def rows(self) -> Ints:
+        """Rows at risk at one event time or more, ordered by the last one; shape (m,)."""
+        rows = np.flatnonzero(self.exit_at)
+        return rows[order_of(self.exit_at[rows], len(self.times) + 1)]
+
+    @property
+    def exit_bin(self) -> Ints:
+        """Last event time at which each of ``rows`` is at risk."""
+        return self.exit_at[self.rows] - 1
+
+    @property
+    def entry_bin(self) -> Ints | None:
+        """Last event time before each of ``rows`` enters, -1 for none; None without delayed entry."""
+        return None if self.entry_at is None else self.entry_at[self.rows] - 1
+
+    @property
+    def entry_order(self) -> Ints:
+        """Positions in ``rows`` of those that enter late, ordered by ``entry_bin``."""
+        if self.entry_at is None:
+            return np.zeros(0, dtype=np.int64)
+        entered = self.entry_at[self.rows]
+        late = np.flatnonzero(entered)
+        return late[order_of(entered[late], len(self.times) + 1)]
 
     @property
     def death_starts(self) -> Ints:
@@ -130,20 +151,14 @@ def _assemble(
     deaths: Ints,
     used: npt.NDArray[np.bool_] | None,
 ) -> RiskSets:
-    """Order rows by the last event time at which they are at risk; leave out rows that are never at risk at one."""
-    from_ = begin if first is None else np.maximum(first, begin)
-    at_risk = last > from_ if used is None else (last > from_) & used
-    rows = np.flatnonzero(at_risk)
-    rows = rows[order_of(last[rows], len(times) + 1)]
-    entry_bin, entry_order = None, np.zeros(0, dtype=np.int64)
-    if first is not None:
-        began = begin if isinstance(begin, int) else begin[rows]
-        entry_bin = np.where(first[rows] > began, first[rows] - 1, -1)
-        late = np.flatnonzero(entry_bin >= 0)
-        entry_order = late[order_of(entry_bin[late], len(times) + 1)]
+    """Say for each row between which event times it is at risk; those at risk at none have 0 and 0."""
+    at_risk = last > (begin if first is None else np.maximum(first, begin))
+    if used is not None:
+        at_risk &= used
+    entry_at = None if first is None else first * (at_risk & (first > begin))
     death_bin = last[deaths] - 1
     order = order_of(death_bin, len(times) + 1)
-    return RiskSets(n, times, stratum, starts, rows, last[rows] - 1, entry_bin, entry_order, deaths[order], death_bin[order])
+    return RiskSets(n, times, stratum, starts, last * at_risk, entry_at, deaths[order], death_bin[order])
 
 
 def merge_near_ties(entry: Floats, exit: Floats) -> tuple[Floats, Floats]:

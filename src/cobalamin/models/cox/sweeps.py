@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cobalamin.models.cox.blocks import BLOCK, blocks, each_chunk, one_blas_thread
+from cobalamin.models.cox.covariates import Columns, column_facts
+
+__all__ = ["bin_sums", "column_facts", "one_blas_thread", "prefix_sums", "suffix_sums", "weighted_cross"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-BLOCK = 8192
 
 
 def suffix_sums(values: Floats, starts: Ints) -> Floats:
@@ -80,144 +77,103 @@ def prefix_sums(values: Floats, starts: Ints) -> Floats:
     return running
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
-
-
-def column_facts(x: Floats) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
-    """Return mean, standard deviation and standardised range of each column.
+def bin_sums(
+    columns: Columns, exit_at: Ints, entry_at: Ints | None, count: int, b: Floats, shift: float, mass: Floats | None
+) -> tuple[Floats, Floats]:
+    """Sum risk weight, and risk weight times covariate, over rows of equal last event time, less the rows that enter after it.
 
     Parameters
     ----------
-    x : ndarray, shape (n, p)
-        Covariates; fastest where each column is contiguous.
-
-    Returns
-    -------
-    center, scale : ndarray, shape (p,)
-        Mean and standard deviation; the scale is 1 where a column varies no more than its rounding error.
-    low, high : ndarray, shape (p,)
-        Smallest and largest standardised value.
-
-    Examples
-    --------
-    >>> [np.asarray(v).tolist() for v in column_facts(np.array([[1.0], [3.0]]))]
-    [[2.0], [1.0], [[-1.0], [1.0]]]
-    """
-
-    def facts(j: int) -> tuple[float, float, float, float]:
-        column = x[:, j]
-        mean = float(column.mean())
-        spread = float(column @ column) / len(column) - mean * mean
-        if spread < 1e-6 * mean * mean:
-            # the difference of two large numbers has lost its digits: look again, centred
-            spread = float(np.square(column - mean).mean())
-        scale = np.sqrt(spread)
-        return mean, 1.0 if scale <= 1e-12 * abs(mean) else float(scale), float(column.min()), float(column.max())
-
-    if len(x) == 0 or x.shape[1] == 0:
-        zero, one = np.zeros(x.shape[1]), np.ones(x.shape[1])
-        return zero, one, (zero, zero)
-    center, scale, low, high = np.array(list(_each(facts, x.shape[1], x.size))).T
-    return center, scale, ((low - center) / scale, (high - center) / scale)
-
-
-def gather(x: Floats, rows: Ints, center: Floats, scale: Floats) -> Floats:
-    """Take rows of a matrix, standardise them, and store them by column.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, p)
-        Covariates; fastest where each column is contiguous.
-    rows : ndarray of int, shape (m,)
-        Rows in the order wanted.
-    center, scale : ndarray, shape (p,)
-        What to subtract and to divide by.
-
-    Returns
-    -------
-    ndarray, shape (p, m)
-        One contiguous line per covariate.
-
-    Examples
-    --------
-    >>> gather(np.array([[1.0], [3.0]]), np.array([1, 0]), np.array([2.0]), np.array([0.5])).tolist()
-    [[2.0, -2.0]]
-    """
-    z = np.empty((x.shape[1], len(rows)))
-
-    def fill(j: int) -> None:
-        column, line, factor = x[:, j], z[j], 1 / scale[j]
-        for block in _blocks(len(rows)):
-            part = column.take(rows[block])
-            part -= center[j]
-            np.multiply(part, factor, out=line[block])
-
-    list(_each(fill, len(z), z.size))
-    return z
-
-
-def bin_sums(z: Floats, bins: Ints, count: int, b: Floats, shift: float, weights: Floats | None, risk: Floats | None) -> Floats:
-    """Sum risk weight, and risk weight times covariate, over rows of equal bin.
-
-    Parameters
-    ----------
-    z : ndarray, shape (p, m)
-        Covariates, rows ordered by bin.
-    bins : ndarray of int, shape (m,)
-        Bin of each row, ascending.
+    columns : Columns
+        Covariates of n rows in any order.
+    exit_at : ndarray of int, shape (n,)
+        1 + the bin of each row; 0 for rows that count nowhere.
+    entry_at : ndarray of int, shape (n,), or None
+        1 + the bin that the row is taken away from; 0 for none.
     count : int
         Number of bins.
     b : ndarray, shape (p,)
-        Coefficients.
+        Coefficients of the standardised covariates.
     shift : float
-        Subtracted from the linear predictor.
-    weights : ndarray, shape (m,), optional
-        Case weights.
-    risk : ndarray, shape (m,), optional
-        Filled with the risk weights.
+        Subtracted from the linear predictor; where it is not 0, it is the largest one of the rows that count.
+    mass : ndarray, shape (n,), optional
+        What multiplies the risk: case weights.
 
     Returns
     -------
-    ndarray, shape (p + 1, count)
-        Line 0 sums the risk weights, the others risk weight times covariate.
+    sums : ndarray, shape (p + 1, count)
+        Line 0 sums the risk weights, the others risk weight times standardised covariate.
+    risk : ndarray, shape (n,)
+        Risk weight of each row.
     """
-    p, n = z.shape
-    out = np.zeros((p + 1, count))
+    n, risk = len(exit_at), np.empty(len(exit_at))
+    out = np.zeros((len(b) + 1, count + 1))
+    # a chunk makes a table of all bins: it must have some rows per bin to be worth it
+    size = BLOCK * max(8, -(-4 * count // BLOCK))
+    near = columns.near
 
-    def sweep(block: slice) -> tuple[Ints, Floats]:
-        part = z[:, block]
-        r = np.exp(b @ part - shift)
-        if weights is not None:
-            r *= weights[block]
-        if risk is not None:
-            risk[block] = r
-        product = np.empty((p + 1, len(r)))
-        product[0] = r
-        np.multiply(part, r, out=product[1:])
-        own = bins[block]
-        first = np.flatnonzero(np.r_[True, own[1:] != own[:-1]])
-        return own[first], np.add.reduceat(product, first, axis=1)
+    def sweep(chunk: slice) -> Floats:
+        r = risk[chunk]
+        _fill_risk(risk, chunk, columns, b, shift)
+        if mass is not None:
+            r *= mass[chunk]
+        into = exit_at[chunk]
+        from_ = None if entry_at is None else entry_at[chunk]
+        return np.array([_scatter(line, into, from_, count + 1) for line in _weighted_lines(columns, r, chunk, near)])
 
-    for where, sums in _each_block(sweep, n):
-        # neighbouring blocks may share a bin; the order of addition is fixed, so results do not depend on threads
-        out[:, where] += sums
-    return out
+    for sums in each_chunk(sweep, n, size):
+        out += sums
+    if near:
+        out[1:] -= columns.center[:, None] * out[0]
+    out[1:] /= columns.scale[:, None]
+    return out[:, 1:], risk
 
 
-def weighted_cross(z: Floats, risk: Floats, cumulative: Floats, exit_bin: Ints, entry_bin: Ints | None) -> Floats:
-    """Sum risk_i [H(exit_i) - H(entry_i)] z_i z_i' over rows.
+def _fill_risk(risk: Floats, chunk: slice, columns: Columns, b: Floats, shift: float) -> None:
+    if not b.any():
+        risk[chunk] = 1.0
+        return
+    slope = b / columns.scale
+    level = float(slope @ columns.center)
+    for block in blocks(chunk.stop, chunk.start):
+        eta = slope @ columns.x[:, block] - level if columns.near and not shift else slope @ columns.centred(block)
+        # with a shift, only rows that count nowhere exceed it, and they must not overflow
+        np.exp(np.minimum(eta - shift, 0.0) if shift else eta, out=risk[block])
+
+
+def _weighted_lines(columns: Columns, r: Floats, chunk: slice, near: bool) -> Iterator[Floats]:
+    """Risk weight, and risk weight times covariate, one line at a time in the same memory; centred unless that can wait."""
+    yield r
+    line = np.empty(len(r))
+    for x, center in zip(columns.x, columns.center, strict=True):
+        if near:
+            np.multiply(x[chunk], r, out=line)
+        else:
+            np.subtract(x[chunk], center, out=line)
+            line *= r
+        yield line
+
+
+def _scatter(values: Floats, into: Ints, from_: Ints | None, size: int) -> Floats:
+    total: Floats = np.bincount(into, values, size).astype(np.float64, copy=False)
+    if from_ is not None:
+        total -= np.bincount(from_, values, size)
+    return total
+
+
+def weighted_cross(columns: Columns, risk: Floats, cumulative: Floats, exit_at: Ints, entry_at: Ints | None) -> Floats:
+    """Sum risk_i [H(exit_i) - H(entry_i)] z_i z_i' over rows, z being standardised covariates.
 
     Parameters
     ----------
-    z : ndarray, shape (p, m)
+    columns : Columns
         Covariates.
-    risk : ndarray, shape (m,)
+    risk : ndarray, shape (n,)
         Risk weights.
     cumulative : ndarray, shape (K + 1,)
         Cumulative hazard after each bin, with a leading 0.
-    exit_bin, entry_bin : ndarray of int, shape (m,)
-        Bins; entry -1 (or None) where there is no delayed entry.
+    exit_at, entry_at : ndarray of int, shape (n,)
+        As in `bin_sums`.
 
     Returns
     -------
@@ -225,54 +181,19 @@ def weighted_cross(z: Floats, risk: Floats, cumulative: Floats, exit_bin: Ints, 
         The weighted cross-product.
     """
 
-    def sweep(block: slice) -> Floats:
-        expected = cumulative[exit_bin[block] + 1]
-        if entry_bin is not None:
-            expected = expected - cumulative[entry_bin[block] + 1]
-        part = z[:, block] * np.sqrt(np.maximum(risk[block] * expected, 0.0))
-        return np.asarray(part @ part.T)
+    def sweep(chunk: slice) -> Floats:
+        total = np.zeros((len(columns.x), len(columns.x)))
+        for block in blocks(chunk.stop, chunk.start):
+            expected = cumulative[exit_at[block]]
+            if entry_at is not None:
+                expected -= cumulative[entry_at[block]]
+            expected *= risk[block]
+            part = columns.centred(block)
+            part *= np.sqrt(np.maximum(expected, 0.0, out=expected), out=expected)
+            total += part @ part.T
+        return total
 
-    total = np.zeros((len(z), len(z)))
-    for product in _each_block(sweep, z.shape[1]):
+    total = np.zeros((len(columns.x), len(columns.x)))
+    for product in each_chunk(sweep, len(risk), 4 * BLOCK):
         total += product
-    return total
-
-
-def _each_block(sweep: Any, n: int) -> Iterator[Any]:
-    """Run a function on every block; results come in order."""
-    blocks = list(_blocks(n))
-    return map(sweep, blocks) if len(blocks) < 8 else _pool().map(sweep, blocks)
-
-
-def _each(function: Any, count: int, size: int) -> Iterator[Any]:
-    """Run a function on 0 .. count - 1, on two threads where the work is worth it; results come in order."""
-    return map(function, range(count)) if size < 16 * BLOCK else _pool().map(function, range(count))
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="cobalamin")
-
-
-@cache
-def _blas() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold the linear algebra library to one thread: blocks are small, and the threads are ours.
-
-    Returns
-    -------
-    iterator of None
-        A context manager.
-    """
-    with _blas().limit(limits=1, user_api="blas"):
-        yield
-
-
-# a forked process has the cache but not the threads
-os.register_at_fork(after_in_child=_pool.cache_clear)
+    return total / np.outer(columns.scale, columns.scale)

@@ -101,7 +101,7 @@ def moves_of(fit: Fit) -> Moves:
     weight = np.ones(sets.n) if fit.parts["weights"] is None else fit.parts["weights"]
     effect = score_residuals(model, solved.b) @ solved.full_covariance * model.scale
     held = np.append(0.0, np.cumsum(hazard.a2)) * scale
-    return Moves(sets, stratum, weight, effect, risk if model.w is None else risk / model.w, held, begin.astype(np.int64), jump * scale)
+    return Moves(sets, stratum, weight, effect, model.per_weight(risk)[sets.rows], held, begin.astype(np.int64), jump * scale)
 
 
 def robust_variance(

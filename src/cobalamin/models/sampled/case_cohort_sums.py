@@ -11,7 +11,7 @@ from cobalamin.core.followup import FollowUp
 from cobalamin.models.cox.cox_residuals import score_residuals
 from cobalamin.models.cox.cox_solution import Solved
 from cobalamin.models.cox.partial_likelihood import PartialLikelihood, partial_likelihood
-from cobalamin.models.cox.risk_sets import RiskSets, merge_near_ties, order_of, risk_sets
+from cobalamin.models.cox.risk_sets import RiskSets, merge_near_ties, risk_sets
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -136,7 +136,7 @@ def subcohort_only(sample: Sample, weight: Floats) -> tuple[PartialLikelihood, i
     rows = np.concatenate([case, inside])
     event = np.repeat([1, 0], [len(case), len(inside)])
     sets = risk_sets(FollowUp(sample.follow.entry[rows], sample.follow.exit[rows], event))
-    sets = _without_rows(sets, sets.rows >= len(case))
+    sets = _without_rows(sets, np.arange(len(rows)) >= len(case))
     return partial_likelihood(sample.x[rows], sets, np.concatenate([np.ones(len(case)), weight[inside]]), "breslow"), int(alone.sum())
 
 
@@ -152,12 +152,7 @@ def _numbers_at_risk(sample: Sample, rows: Ints) -> Ints:
 
 def _without_rows(sets: RiskSets, stay: Bools) -> RiskSets:
     """Take rows out of the risk sets, but not out of the events."""
-    entry_bin, entry_order = sets.entry_bin, sets.entry_order
-    if entry_bin is not None:
-        entry_bin = entry_bin[stay]
-        late = np.flatnonzero(entry_bin >= 0)
-        entry_order = late[order_of(entry_bin[late], len(sets.times) + 1)]
-    return replace(sets, rows=sets.rows[stay], exit_bin=sets.exit_bin[stay], entry_bin=entry_bin, entry_order=entry_order)
+    return replace(sets, exit_at=sets.exit_at * stay, entry_at=None if sets.entry_at is None else sets.entry_at * stay)
 
 
 def everybody(sample: Sample, weight: Floats, ties: str) -> PartialLikelihood:
