@@ -1,0 +1,1 @@
+"""What is computed from a fit: interaction, standardisation, dose-response, contrasts."""
