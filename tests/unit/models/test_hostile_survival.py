@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pytest
 from numpy.testing import assert_allclose
 
 import cobalamin as cb
+from cobalamin.core.errors import DataError
 
 ROUNDING = 1e-12  # the same sums of a few dozen rows, in another order
 
@@ -36,3 +41,41 @@ def test_times_equal_up_to_rounding_are_ties_in_every_curve() -> None:
             assert_allclose(noisy.at(times)[column], clean.at(times)[column], rtol=ROUNDING)
     clean, noisy = (cb.rmst(ages(noise), **columns, tau=66.0) for noise in (0.0, 1e-11))
     assert_allclose(noisy["estimate"], clean["estimate"], rtol=1e-10)  # the times themselves differ by 1e-11
+
+
+USES: dict[str, Callable[[Any], object]] = {
+    "survival_curve": lambda data: cb.survival_curve(data, exit="exit", event="died"),
+    "cumulative_hazard": lambda data: cb.cumulative_hazard(data, exit="exit", event="died"),
+    "cumulative_incidence": lambda data: cb.cumulative_incidence(data, exit="exit", event="died"),
+    "interval_survival": lambda data: cb.interval_survival(data, lower="entry", upper="exit"),
+    "logrank": lambda data: cb.logrank(data, exit="exit", event="died", by="g"),
+    "gray_test": lambda data: cb.gray_test(data, exit="exit", event="died", by="g"),
+    "rmst": lambda data: cb.rmst(data, exit="exit", event="died", tau=66.0),
+    "rmst_difference": lambda data: cb.rmst_difference(data, exit="exit", event="died", tau=66.0, by="g"),
+    "mean_cumulative": lambda data: cb.mean_cumulative(data, person="g", exit="exit", event="died"),
+    "multi_state": lambda data: cb.multi_state(data, person="g", entry="entry", exit="exit", from_state="g", to_state="died"),
+    "recurrent_events": lambda data: cb.recurrent_events("entry", data, person="g", exit="exit", event="died"),
+    "cox": lambda data: cb.cox("entry", data, exit="exit", event="died"),
+    "fine_gray": lambda data: cb.fine_gray("entry", data, exit="exit", event="died"),
+    "aft": lambda data: cb.aft("entry", data, exit="exit", event="died"),
+    "flexible_parametric": lambda data: cb.flexible_parametric("entry", data, exit="exit", event="died"),
+    "case_cohort": lambda data: cb.case_cohort("entry", data, exit="exit", event="died", subcohort="g"),
+    "conditional_logistic": lambda data: cb.conditional_logistic("died ~ entry", data, matched_set="g"),
+    "cause_specific": lambda data: cb.cause_specific("entry", data, exit="exit", event="died"),
+    "transition_rows": lambda data: cb.transition_rows(data, person="g", exit="exit", passing={"entry": "ill"}, final={"died": "dead"}),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_other_tables_and_tables_without_rows_are_refused(use: Callable[[Any], object]) -> None:
+    for table in (ages(0.0).to_numpy(), ages(0.0).to_dict("list"), None):
+        with pytest.raises(DataError, match=f"expected a pandas DataFrame; got {type(table).__name__}"):
+            use(table)
+    with pytest.raises(DataError, match=r"[Nn]o row|no event"):
+        use(ages(0.0).iloc[:0])
+
+
+def test_recurrent_events_without_events_name_the_column_of_the_caller() -> None:
+    rows = ages(0.0).assign(person=np.arange(300), died=0)
+    with pytest.raises(DataError, match=r"^died: no events in the 300 rows"):
+        cb.recurrent_events("g", rows, person="person", exit="exit", entry="entry", event="died")

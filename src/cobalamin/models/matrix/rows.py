@@ -25,7 +25,7 @@ Missing = Literal["drop", "error"]
 
 
 def require_columns(data: pd.DataFrame, names: Iterable[str]) -> None:
-    """Refuse names that are not columns of the data, or that several columns have.
+    """Refuse what is not a data frame, and names that are not columns of the data, or that several columns have.
 
     Parameters
     ----------
@@ -44,12 +44,14 @@ def require_columns(data: pd.DataFrame, names: Iterable[str]) -> None:
     ColumnNotFoundError
         The first absent name, with the nearest column.
     DataError
-        A name that several columns have.
+        Another kind of table, or a name that several columns have.
 
     Examples
     --------
     >>> require_columns(pd.DataFrame({"age": [1]}), ["age"])
     """
+    if not isinstance(data, pd.DataFrame):
+        raise DataError(f"data: expected a pandas DataFrame; got {type(data).__name__}.")
     unique = data.columns.is_unique
     for name in names:
         if name not in data.columns:

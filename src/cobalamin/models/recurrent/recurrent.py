@@ -127,7 +127,11 @@ def recurrent_events(
     _check_arguments(data, model, kind, max_number, ties)
     listed = [strata] if isinstance(strata, str) else list(strata or [])
     require_columns(data, [name for name in (person, exit, event, entry, kind, death, weights, *listed) if name is not None])
+    if len(data) == 0:
+        raise DataError("data: there are no rows to fit.")
     histories = read_histories(data, person=person, exit=exit, event=data[event], entry=entry, kind=kind, names=(event, person))
+    if not histories.follow.event.any():
+        raise DataError(f"{event}: no events in the {len(data)} rows; a hazard ratio cannot be estimated.")
     if death is not None:
         refuse_after_death(histories, follow_up(exit=data[exit], event=data[death], names=("entry", exit, death)).event, death)
     table = _table(data, histories, model, kind, max_number)
