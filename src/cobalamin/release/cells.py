@@ -53,6 +53,8 @@ class Ledger:
         Margin -> its parts, for margins that are printed as the sum of rounded parts.
     whole : dict
         Key -> reason, for cells hidden because the line they stand in describes few people, whatever their own count.
+    pairs : set of frozenset
+        Cells already stated to be the same.
     """
 
     cells: dict[Key, Cell] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Ledger:
     places: dict[Place, Key] = field(default_factory=dict)
     sums: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
     whole: dict[Key, str] = field(default_factory=dict)
+    pairs: set[frozenset[Key]] = field(default_factory=set)
 
     def add(self, cell: Cell, place: Place | None = None) -> Key:
         """Enter a cell (the first entry of a key stays) and, if given, a place where it is printed."""
@@ -85,7 +88,9 @@ class Ledger:
 
     def same(self, one: Key, other: Key) -> None:
         """State that two cells count the same people, when their counts agree."""
-        if one != other and self.cells[one].count == self.cells[other].count:
+        pair = frozenset((one, other))
+        if one != other and pair not in self.pairs and self.cells[one].count == self.cells[other].count:
+            self.pairs.add(pair)
             self.equations.append({one: 1, other: -1})
 
     def touching(self) -> dict[Key, list[int]]:

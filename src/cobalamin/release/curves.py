@@ -15,8 +15,7 @@ import pandas as pd
 
 from cobalamin.release.draft import NUMBERS_OF_A_ROW, Draft
 from cobalamin.release.policy import SUPPRESSED, Policy
-from cobalamin.release.rounding import probability_decimals, shown_count, significant
-from cobalamin.release.summaries import ROUNDED
+from cobalamin.release.rounding import probability_decimals, significant
 
 CURVE = ["analysis", "model", "outcome", "term", "level", "subgroup", "measure"]
 AT_RISK = "at risk"
@@ -53,8 +52,8 @@ class Steps:
         return float(self.events[row]) if row >= 0 else 0.0
 
 
-def protect_curves(draft: Draft, policy: Policy) -> pd.DataFrame:
-    """Return the rows of curves and at-risk tables as they may leave.
+def thin_curves(draft: Draft, policy: Policy) -> pd.DataFrame:
+    """Return the rows of curves and at-risk tables on times at which they may be shown, with true counts.
 
     Parameters
     ----------
@@ -66,37 +65,12 @@ def protect_curves(draft: Draft, policy: Policy) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        New rows; the index is that of the first row of each curve.
+        New rows, whose counts are still to be protected; the index is that of the first row of each curve.
     """
     parts = []
     for names, part in draft.true.groupby(CURVE, sort=False):
-        if names[-1] == AT_RISK:
-            for index in part.index:
-                protect_counts(draft, int(str(index)), policy)
-            parts.append(draft.warned().loc[part.index])
-        else:
-            parts.append(_regrid(draft, part.sort_values("at", kind="stable"), policy))
+        parts.append(part if names[-1] == AT_RISK else _regrid(draft, part.sort_values("at", kind="stable"), policy))
     return pd.concat(parts) if parts else draft.true
-
-
-def protect_counts(draft: Draft, row: int, policy: Policy) -> None:
-    """Hide the small counts of one row and round the others.
-
-    Parameters
-    ----------
-    draft : Draft
-        Changes.
-    row : int
-        Row of the results table.
-    policy : Policy
-        The rules.
-    """
-    for column in ("n", "events"):
-        count = draft.before(row, column)
-        if policy.redact and policy.small(count, zero=True):
-            draft.hide(row, [column], f"{column} {policy.words}")
-        elif not math.isnan(count):
-            draft.put(row, column, shown_count(count, policy), ROUNDED)
 
 
 def _regrid(draft: Draft, part: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -200,8 +174,8 @@ def _rows_at(part: pd.DataFrame, steps: Steps, times: list[float], policy: Polic
     rows = part.iloc[[max(steps.last_row(t), 0) for t in times]].copy()
     rows.index = pd.Index([part.index[0]] * len(times))
     rows["at"] = times
-    rows["n"] = [shown_count(steps.at_risk(t), policy) for t in times]
-    rows["events"] = [shown_count(steps.events_by(t), policy) for t in times]
+    rows["n"] = [steps.at_risk(t) for t in times]
+    rows["events"] = [steps.events_by(t) for t in times]
     for column in ("person_time", "p"):
         rows[column] = np.nan
     probability = rows["value"].between(0, 1).all()

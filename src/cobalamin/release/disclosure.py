@@ -10,20 +10,20 @@ import pandas as pd
 
 from cobalamin.core.estimates import COLUMNS, Estimates
 from cobalamin.release.cells import Key, Ledger
-from cobalamin.release.curves import protect_counts, protect_curves
-from cobalamin.release.draft import NUMBERS_OF_A_ROW, Draft, decisions_of
-from cobalamin.release.histogram import protect_histograms
+from cobalamin.release.curve_cells import enter_curves, enter_histograms
+from cobalamin.release.curves import thin_curves
+from cobalamin.release.draft import Draft, decisions_of
+from cobalamin.release.histogram import join_histograms
 from cobalamin.release.model_cells import enter_flow, enter_model, link_cohorts, link_models, model_groups
+from cobalamin.release.others import finish_others
 from cobalamin.release.policy import PRESETS, SUPPRESSED, Policy, make_policy, preset
 from cobalamin.release.ratios import finish_model
-from cobalamin.release.rounding import significant
 from cobalamin.release.secondary import protect
-from cobalamin.release.summaries import COARSE, finish_table, put_counts
+from cobalamin.release.state_cells import enter_others, enter_states, link_everything
+from cobalamin.release.summaries import finish_table, put_counts
 from cobalamin.release.table_cells import TABLE_MEASURES, Block, enter_table, link_tables, table_blocks
 
 __all__ = ["PRESETS", "SUPPRESSED", "Disclosed", "Policy", "disclose", "ledger_of", "make_policy", "preset"]
-
-EXTREMES = ("min", "max", "minimum", "maximum", "range")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +92,23 @@ def disclose(estimates: Estimates, policy: str | Policy | Mapping[str, Any]) -> 
         empty = Draft.of(estimates.frame.iloc[:0])
         empty.note(f"policy {rules.name}", "nothing hidden, nothing changed")
         return Disclosed(estimates, decisions_of([empty]), rules)
-    drafts = {kind: Draft.of(part) for kind, part in _kinds(estimates.frame).items()}
-    made = [
-        _protect_tables(drafts["tables"], rules),
-        protect_curves(drafts["curves"], rules),
-        protect_histograms(drafts["histograms"], rules),
-        _protect_others(drafts["others"], rules),
-        drafts["truth"].true,
-    ]
+    kinds = _kinds(estimates.frame)
+    thinned, grid, order = _thin(kinds, len(estimates.frame), rules)
+    drafts = [Draft.of(kinds["tables"]), grid, Draft.of(kinds["others"])]
+    _protect(drafts, rules)
+    made = [draft.warned().rename(index=order) for draft in drafts]
+    made.append(kinds["truth"])
     frame = pd.concat([part for part in made if len(part)] or made[:1]).sort_index(kind="stable")
-    return Disclosed(Estimates.from_frame(frame[list(COLUMNS)]), decisions_of(drafts.values()), rules)
+    return Disclosed(Estimates.from_frame(frame[list(COLUMNS)]), decisions_of([*drafts, *thinned]), rules)
+
+
+def _thin(kinds: Mapping[str, pd.DataFrame], rows: int, policy: Policy) -> tuple[list[Draft], Draft, dict[int, int]]:
+    """Put curves on round times and join bins; the new rows get numbers of their own, and the place each came from."""
+    curves, histograms = Draft.of(kinds["curves"]), Draft.of(kinds["histograms"])
+    made = pd.concat([thin_curves(curves, policy), join_histograms(histograms, policy)])
+    numbers = range(rows, rows + len(made))
+    order = dict(zip(numbers, map(int, made.index), strict=True))
+    return [curves, histograms], Draft.of(made.set_axis(pd.Index(numbers), axis=0)), order
 
 
 def _kinds(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -117,12 +124,12 @@ def _kinds(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def ledger_of(estimates: Estimates, policy: Policy, blocks: list[Block] | None = None) -> Ledger:
-    """Return the counts of all flow charts, tables and models as one system of cells and sums.
+    """Return the counts of all results as one system of cells and sums.
 
     Parameters
     ----------
     estimates : Estimates
-        Results as computed.
+        Results with true counts; curves and distributions as they will be shown.
     policy : Policy
         The rules.
     blocks : list of Block, optional
@@ -144,20 +151,28 @@ def ledger_of(estimates: Estimates, policy: Policy, blocks: list[Block] | None =
     for key, rows in model_groups(frame):
         enter_model(ledger, key, rows, policy)
     link_models(ledger, ends)
+    enter_curves(ledger, frame)
+    enter_histograms(ledger, frame)
+    enter_states(ledger, frame)
+    enter_others(ledger, frame)
+    link_everything(ledger, policy)
     return ledger
 
 
-def _protect_tables(draft: Draft, policy: Policy) -> pd.DataFrame:
-    blocks = list(table_blocks(draft.true))
-    ledger = ledger_of(Estimates(draft.true), policy, blocks)
+def _protect(drafts: list[Draft], policy: Policy) -> None:
+    tables, _, others = drafts
+    blocks = list(table_blocks(tables.true))
+    everything = pd.concat([draft.true for draft in drafts if len(draft.true)] or [tables.true])
+    ledger = ledger_of(Estimates(everything), policy, blocks)
     hidden = protect(ledger, policy)
-    put_counts(draft, ledger, hidden, policy)
+    for draft in drafts:
+        put_counts(draft, ledger, hidden, policy)
     for block in blocks:
-        finish_table(draft, ledger, hidden, block, policy)
-    for key, rows in model_groups(draft.true):
-        finish_model(draft, key, rows, policy)
-    _merge_steps(draft, hidden)
-    return draft.warned()
+        finish_table(tables, ledger, hidden, block, policy)
+    for key, rows in model_groups(tables.true):
+        finish_model(tables, key, rows, policy)
+    _merge_steps(tables, hidden)
+    finish_others(others, policy)
 
 
 def _merge_steps(draft: Draft, hidden: Mapping[Key, str]) -> None:
@@ -166,17 +181,3 @@ def _merge_steps(draft: Draft, hidden: Mapping[Key, str]) -> None:
         row = int(str(index))
         if (row, "n") in draft.hidden and hidden:
             draft.hide(row, ["events", "person_time", "value"], draft.hidden[row, "n"])
-
-
-def _protect_others(draft: Draft, policy: Policy) -> pd.DataFrame:
-    for index in draft.true.index:
-        row = int(str(index))
-        protect_counts(draft, row, policy)
-        lost = [draft.hidden[row, c] for c in ("n", "events") if (row, c) in draft.hidden]
-        if draft.text(row, "measure").lower() in EXTREMES:
-            lost = ["the smallest or largest value belongs to one person"]
-        if lost:
-            draft.hide(row, NUMBERS_OF_A_ROW, lost[0])
-        for column in ("value", "low", "high", "std_error", "p", "person_time"):
-            draft.put(row, column, significant(draft.number(row, column), policy.digits), COARSE)
-    return draft.warned()

@@ -11,15 +11,14 @@ import pandas as pd
 
 from cobalamin.release.draft import NUMBERS_OF_A_ROW, Draft
 from cobalamin.release.policy import SUPPRESSED, Policy
-from cobalamin.release.rounding import shown_count
 from cobalamin.release.summaries import REVEALS
 from cobalamin.release.table_cells import OVERALL
 
 HISTOGRAM = ["analysis", "model", "outcome", "term", "unit"]
 
 
-def protect_histograms(draft: Draft, policy: Policy) -> pd.DataFrame:
-    """Return the histogram rows as they may leave.
+def join_histograms(draft: Draft, policy: Policy) -> pd.DataFrame:
+    """Return the histogram rows with joined bins and true counts.
 
     Parameters
     ----------
@@ -31,8 +30,8 @@ def protect_histograms(draft: Draft, policy: Policy) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        New rows with joined bins (of unequal width: draw heights as ``n / (high - low)``); the index is that of the
-        first row of each group.
+        New rows, whose counts are still to be protected, with joined bins (of unequal width: draw heights as
+        ``n / (high - low)``); the index is that of the first row of each group.
     """
     parts = [_protect(draft, part, policy) for _, part in draft.true.groupby(HISTOGRAM, sort=False)]
     return pd.concat(parts) if parts else draft.true
@@ -54,10 +53,10 @@ def _protect(draft: Draft, part: pd.DataFrame, policy: Policy) -> pd.DataFrame:
             draft.note(silent[str(group)], "histogram hidden", column="n", **identity)
             made.append(_hidden(rows, silent[str(group)]))
         elif group not in table:
-            made.append(_joined(rows, common_bins(rows)[group], [(0, 0)], policy))
+            made.append(_joined(rows, common_bins(rows)[group], [(0, 0)]))
         else:
             draft.note(f"bins with n {policy.words} joined", f"{len(rows)} bins made {len(joins)}", column="n", **identity)
-            made.append(_joined(rows, table[group], joins, policy))
+            made.append(_joined(rows, table[group], joins))
     return pd.concat(made)
 
 
@@ -136,13 +135,13 @@ def _enough(counts: npt.NDArray[np.float64], policy: Policy) -> bool:
     return not any(policy.small(n, zero=True) for n in counts.sum(axis=0))
 
 
-def _joined(rows: pd.DataFrame, counts: pd.Series[float], joins: list[tuple[int, int]], policy: Policy) -> pd.DataFrame:
+def _joined(rows: pd.DataFrame, counts: pd.Series[float], joins: list[tuple[int, int]]) -> pd.DataFrame:
     edges = list(counts.index)
     made = rows.iloc[[0] * len(joins)].copy()
     made[["at", *NUMBERS_OF_A_ROW]] = np.nan
     made["low"] = [edges[first][0] for first, _ in joins]
     made["high"] = [edges[last][1] for _, last in joins]
-    made["n"] = [shown_count(float(counts.iloc[first : last + 1].sum()), policy) for first, last in joins]
+    made["n"] = [float(counts.iloc[first : last + 1].sum()) for first, last in joins]
     # an edge at the smallest or largest value of anybody would be that person's value
     lows, highs = made["low"].tolist(), made["high"].tolist()
     lows[0], highs[-1] = _round_edge(lows[0], edges[0], math.floor), _round_edge(highs[-1], edges[-1], math.ceil)

@@ -15,8 +15,16 @@ from cobalamin.release.table_cells import CELL, OVERALL
 _RANK_STEP, _RANK_LEVEL, _RANK_MODEL, _RANK_START, _RANK_COHORT = 0, 0, 2, 3, 6
 MODEL = ["analysis", "model", "outcome", "subgroup"]
 COUNTS = ("n", "events")
+FLOW_CELL = 8  # "flow", the model columns, measure, column, order; what a step lost is longer
 FATES = ("events", "competing_events", "censored")
-COUNT_FACTS = ("n", "n_missing", *FATES)
+# facts of a model that are numbers of people or events: protected unless they are known to be something else
+_WORDS = (
+    "n event events censored missing people persons members cases controls deaths exact rows size sizes count counts clusters groups sets"
+)
+_COUNT_WORDS = frozenset([*_WORDS.split(), "pairs", "largest", "smallest"])
+NOT_COUNTS = ("n_parameters",)
+DESIGN_FACTS = ("n_strata", "n_sampling_strata", "n_psu")
+_NOBODY_SAYS_NOTHING = ("n", "n_missing", "n_zero_weight", "n_gaps", "n_after_max", "n_sets_without_contrast")
 _ROW = "(row)"
 
 
@@ -106,12 +114,11 @@ def enter_model(ledger: Ledger, key: Key, rows: pd.DataFrame, policy: Policy) ->
         The rules (a model of few people is hidden as a whole).
     """
     facts, estimates = rows[rows["context"] == "diagnostic"], rows[rows["context"] == "estimate"]
-    for fact in COUNT_FACTS:
-        for index, count in facts.loc[facts["measure"] == fact, "value"].dropna().items():
-            _enter(ledger, (*key, fact), count, (int(str(index)), "value"), _RANK_MODEL, attribute=fact.endswith("events"))
-    fates = [(*key, fact) for fact in FATES]
-    if all(k in ledger.cells for k in [(*key, "n"), *fates]):
-        ledger.total((*key, "n"), fates)
+    told = facts[facts["measure"].map(is_count).astype(bool)].dropna(subset=["value"])
+    for index, fact, count in zip(told.index, told["measure"], told["value"], strict=True):
+        attribute = str(fact) not in _NOBODY_SAYS_NOTHING
+        _enter(ledger, (*key, str(fact)), count, (int(str(index)), "value"), _RANK_MODEL, attribute=attribute)
+    _enter_sums(ledger, key, policy)
     for column in COUNTS:
         if (*key, column) not in ledger.cells and estimates[column].notna().any():
             _enter(ledger, (*key, column), float(estimates[column].max()), None, _RANK_MODEL, attribute=column == "events")
@@ -122,6 +129,49 @@ def enter_model(ledger: Ledger, key: Key, rows: pd.DataFrame, policy: Policy) ->
     if policy.redact and people is not None and policy.small(people.count, zero=True):
         mine = [k for k in ledger.cells if k[:5] == key and ledger.cells[k].shown and ledger.cells[k].count <= policy.limit]
         ledger.whole.update(dict.fromkeys(mine, f"group n {policy.words}"))
+
+
+def is_count(fact: str) -> bool:
+    """Return whether a fact of a model is taken for a number of people or events.
+
+    Parameters
+    ----------
+    fact : str
+        Its name.
+
+    Returns
+    -------
+    bool
+        True for every name that begins with ``n_`` or holds a word for people, events or sizes: a fact that a new model adds is
+        protected before anybody thinks of it.
+
+    Examples
+    --------
+    >>> [is_count(fact) for fact in ("n_single_person_strata", "largest cluster", "aic", "person_time", "n_parameters")]
+    [True, True, False, False, False]
+    """
+    if fact in NOT_COUNTS or fact in DESIGN_FACTS:
+        return False
+    return fact.startswith("n_") or not _COUNT_WORDS.isdisjoint(re.split(r"[^a-z]+", fact.lower()))
+
+
+def _enter_sums(ledger: Ledger, key: Key, policy: Policy) -> None:
+    """State what the facts of one model add up to.
+
+    Which facts partition which is not known of a model not yet written, so every pair whose counts add to a third is taken for its
+    parts: what is true by chance only makes the reader stronger.
+    """
+    fates = [(*key, fact) for fact in FATES]
+    if all(k in ledger.cells for k in [(*key, "n"), *fates]):
+        ledger.total((*key, "n"), fates)
+    facts = [k for k in ledger.cells if k[:5] == key and len(k) == 6]
+    for one, other in itertools.combinations(facts, 2):
+        if ledger.cells[one].count > policy.limit:
+            ledger.same(one, other)
+        for total in facts:
+            both = ledger.cells[one].count + ledger.cells[other].count
+            if total not in (one, other) and ledger.cells[total].count == both and ledger.cells[one].count and ledger.cells[other].count:
+                ledger.total(total, [one, other])
 
 
 def _enter_terms(ledger: Ledger, key: Key, estimates: pd.DataFrame, column: str) -> None:

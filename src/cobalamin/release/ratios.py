@@ -8,10 +8,10 @@ import pandas as pd
 
 from cobalamin.release.cells import Key
 from cobalamin.release.draft import Draft
-from cobalamin.release.model_cells import COUNT_FACTS
+from cobalamin.release.model_cells import DESIGN_FACTS, is_count
 from cobalamin.release.policy import Policy
-from cobalamin.release.rounding import significant
-from cobalamin.release.summaries import COARSE, PERSON_TIME_DIGITS, RECOMPUTED
+from cobalamin.release.rounding import shown_count, significant
+from cobalamin.release.summaries import COARSE, PERSON_TIME_DIGITS, RECOMPUTED, ROUNDED
 
 RESULT = ("value", "low", "high", "std_error", "p")
 
@@ -110,7 +110,10 @@ def _rate(draft: Draft, row: int) -> None:
 
 
 def _finish_fact(draft: Draft, row: int, measure: str, refusal: str, policy: Policy) -> None:
-    if measure in COUNT_FACTS:
+    if is_count(measure):
+        return
+    if measure in DESIGN_FACTS and policy.limit < draft.before(row, "value"):
+        draft.put(row, "value", shown_count(draft.before(row, "value"), policy), ROUNDED)
         return
     if refusal:
         draft.hide(row, RESULT, refusal)

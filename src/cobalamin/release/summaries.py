@@ -47,7 +47,7 @@ def put_counts(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], policy: 
     Parameters
     ----------
     draft : Draft
-        Changes.
+        Changes; places outside its rows are left alone.
     ledger : Ledger
         The system of counts.
     hidden : mapping
@@ -55,7 +55,10 @@ def put_counts(draft: Draft, ledger: Ledger, hidden: Mapping[Key, str], policy: 
     policy : Policy
         The rules.
     """
+    mine = set(draft.frame.index)
     for (row, column), key in ledger.places.items():
+        if row not in mine:
+            continue
         if key in hidden:
             name = key[6] if key[0] == "flow" else "events" if "events" in (column, *key[4:6]) else "n"
             draft.hide(row, [column], rule_text(hidden[key], name, policy))
