@@ -23,7 +23,14 @@ CONTRACT = {
     "gray_test": "data exit event by cause",
     "rmst": "data exit event tau by",
     "ph_test": "fit transform",
-    "logistic": "formula data weights cluster survey exposure",
+    **dict.fromkeys(
+        ["linear", "logistic", "poisson", "negative_binomial", "risk_ratio", "risk_difference"],
+        "formula data weights cluster survey exposure",
+    ),
+    "ordinal": "formula data",
+    "mixed": "formula data group random",
+    "gee": "formula data group family correlation",
+    "split_person_time": "data entry exit event breaks",
     "conditional_logistic": "formula data matched_set",
     "case_cohort": "formula data exit event subcohort method",
 }
