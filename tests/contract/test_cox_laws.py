@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 
 from cobalamin.core.followup import follow_up
 from cobalamin.models.cox.cox import cox
-from cobalamin.models.cox.cox_residuals import cox_baseline, cox_residuals, score_residuals
+from cobalamin.models.cox.cox_residuals import cox_baseline, cox_residuals
+from cobalamin.models.cox.cox_scores import score_residuals
 from cobalamin.models.cox.partial_likelihood import partial_likelihood
 from cobalamin.models.cox.risk_sets import risk_sets
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cobalamin.models.competing.fine_gray_likelihood import FineGrayLikelihood
 from cobalamin.models.competing.fine_gray_variance import Side, add_weight_influence, fine_gray_scores
 from cobalamin.models.covariance import influence
-from cobalamin.models.cox.cox_residuals import score_residuals
+from cobalamin.models.cox.cox_scores import score_residuals
 from cobalamin.models.cox.hazard import Hazard, Sums
 from cobalamin.models.cox.partial_likelihood import PartialLikelihood
 from cobalamin.models.cox.sweeps import one_blas_thread

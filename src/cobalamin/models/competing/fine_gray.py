@@ -171,11 +171,12 @@ def _read(rows: pd.DataFrame, x: Floats, names: tuple[str, str, str | None, str 
         raise DataError(f"{event}: no event with code {cause} in the {int(used.sum())} rows used; a hazard ratio cannot be estimated.")
     owner = None if cluster is None else rows[cluster].to_numpy()
     begin, end = merge_near_ties(follow.entry, follow.exit)
+    codes = follow.event
     if not used.all():
-        begin, end, x, case = begin[used], end[used], x[used], None if case is None else case[used]
+        begin, end, codes, x, case = begin[used], end[used], codes[used], x[used], None if case is None else case[used]
         owner = None if owner is None else owner[used]
-    timed = FollowUp(begin, end, follow.event[used])
-    if not is_delayed(timed):
+    timed = FollowUp(begin, end, codes)
+    if timed.delayed and not is_delayed(timed):
         timed = FollowUp(np.full(len(end), -np.inf), end, timed.event)
     return _Model(follow, timed, x, used, case, owner)
 
@@ -194,6 +195,7 @@ def _variance(solved: Solved, model: _Model, seen: Observation) -> Floats:
 
 def _fit(call: str, matrix: Matrix, model: _Model, seen: Observation, solved: Solved, cause: int) -> Fit:
     follow, keep, used = model.follow, solved.keep, model.used
+    variance = _variance(solved, model, seen)
     happened = (follow.event == cause).astype(np.float64)
     at_risk = np.asarray(follow.exit - np.where(np.isfinite(follow.entry), follow.entry, 0.0))
     for text in solved.urgent:
@@ -203,7 +205,7 @@ def _fit(call: str, matrix: Matrix, model: _Model, seen: Observation, solved: So
         call=call,
         columns=matrix.columns,
         coefficients=expand_vector(solved.coefficients, keep),
-        covariance=expand_matrix(_variance(solved, model, seen), keep),
+        covariance=expand_matrix(variance, keep),
         model_covariance=expand_matrix(solved.covariance, keep),
         variance="robust" if model.cluster is None else "cluster",
         n=int(used.sum()),

@@ -13,7 +13,7 @@ from cobalamin.core.followup import FollowUp
 from cobalamin.models.competing.fine_gray_likelihood import FineGrayLikelihood
 from cobalamin.models.competing.fine_gray_weights import Leavings, Observation
 from cobalamin.models.cox.blocks import blocks, one_blas_thread
-from cobalamin.models.cox.cox_residuals import score_residuals
+from cobalamin.models.cox.cox_scores import score_residuals
 from cobalamin.models.cox.hazard import Hazard, Sums
 
 Floats = npt.NDArray[np.float64]
@@ -56,10 +56,9 @@ def fine_gray_scores(likelihood: FineGrayLikelihood, follow: FollowUp, seen: Obs
     competing risks data. Stat Med 2011;30:1933-1951. doi:10.1002/sim.4264
     """
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        sums, _ = likelihood.sums(b)
-        hazard = likelihood.hazard(sums)
-        stay = _Stay.of(likelihood, sums, hazard, b)
         scores = score_residuals(likelihood, b)
+        sums = likelihood.sums(b)[0]
+        stay = _Stay.of(likelihood, sums, likelihood.hazard(sums), b)
         later = stay.mass[:, -1:] - stay.mass[:, likelihood.stay_bin]
         own = stay.risk / (1.0 if likelihood.w is None else _case_weights(likelihood, seen))
         extra = -(likelihood.z_stay * later[0] - later[1:]) * own

@@ -43,7 +43,7 @@ class Columns:
         """Return a copy of some rows with the center taken away; shape (p, rows)."""
         return self.x[:, block] - self.center[:, None]
 
-    def keep(self, chosen: npt.NDArray[np.bool_]) -> Columns:
+    def keep(self, chosen: npt.NDArray[np.bool_] | slice) -> Columns:
         """Return some of the covariates."""
         return Columns(self.x[chosen], self.center[chosen], self.scale[chosen])
 

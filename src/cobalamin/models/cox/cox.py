@@ -13,8 +13,8 @@ import pandas as pd
 from cobalamin.core.errors import FitWarning
 from cobalamin.core.followup import FollowUp
 from cobalamin.models.covariance import expand_matrix, expand_vector, influence, sandwich
-from cobalamin.models.cox.cox_residuals import score_residuals
 from cobalamin.models.cox.cox_rows import CoxColumns, CoxRows, check_arguments, listed, read_rows
+from cobalamin.models.cox.cox_scores import score_residuals, score_sums
 from cobalamin.models.cox.cox_solution import Solved, solve
 from cobalamin.models.cox.partial_likelihood import Ties, partial_likelihood
 from cobalamin.models.cox.penalty import Penalty
@@ -148,14 +148,23 @@ def _variance_kind(model: CoxRows, design: SurveyDesign | None, robust: bool | N
 def _variance(kind: str, solved: Solved, model: CoxRows, design: SurveyDesign | None, matrix: Matrix) -> Floats:
     if kind == "model":
         return solved.covariance
-    scores = score_residuals(solved.likelihood, solved.b)
-    if model.weights is not None:
-        scores *= model.weights[:, None]
-    if design is not None:
-        robust = survey_covariance(influence(scores, solved.full_covariance), design, matrix.kept)
+    if model.clusters is not None:
+        count = model.clusters[1]
+        total = score_sums(solved.likelihood, solved.b, model.weights, model.clusters)
+        # the sums are rows now; a single one is refused
+        meat = sandwich(total, None if count > 1 else (np.zeros(1, dtype=np.int64), count))
     else:
-        # bread, meat, bread: the same as the sandwich of influences, without another array of the size of the data
-        robust = solved.full_covariance @ sandwich(scores, model.clusters) @ solved.full_covariance
+        scores = score_residuals(solved.likelihood, solved.b)
+        if model.weights is not None:
+            scores *= model.weights[:, None]
+        if design is not None:
+            return _blanked(survey_covariance(influence(scores, solved.full_covariance), design, matrix.kept), solved)
+        meat = sandwich(scores)
+    # bread, meat, bread: the same as the sandwich of influences, without an array of influences
+    return _blanked(solved.full_covariance @ meat @ solved.full_covariance, solved)
+
+
+def _blanked(robust: Floats, solved: Solved) -> Floats:
     robust[solved.infinite] = np.nan
     robust[:, solved.infinite] = np.nan
     return robust

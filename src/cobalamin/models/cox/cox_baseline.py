@@ -44,6 +44,11 @@ class Baseline:
     entry: Floats
     exit: Floats
 
+    @property
+    def end(self) -> float:
+        """Last time under observation; before all times where nobody is."""
+        return float(self.exit[-1]) if len(self.exit) else -np.inf
+
 
 def baseline_curves(fit: Fit) -> tuple[Baseline, ...]:
     """Return the baseline hazard of each stratum with what its uncertainty needs.
@@ -76,6 +81,8 @@ def baseline_curves(fit: Fit) -> tuple[Baseline, ...]:
     labels = stratum_labels(fit.parts["strata"])
     ends = np.searchsorted(sets.stratum, np.arange(len(labels) + 1))
     rows = [np.arange(len(exit_))] if codes is None else np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    if (weights := fit.parts["weights"]) is not None:
+        rows = [part[weights[part] > 0] for part in rows]  # rows of weight 0 are nobody
     curves = []
     for s, label in enumerate(labels):
         own = np.hstack([np.zeros((len(running), 1)), running[:, ends[s] : ends[s + 1]]])

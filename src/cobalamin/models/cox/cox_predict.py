@@ -98,7 +98,7 @@ class PredictedSurvival:
         risk = np.exp(self.rows["linear_predictor"].to_numpy())
         for i, base in enumerate(self._baselines):
             own = risk[self._stratum == i]
-            hazard = np.where(moments > base.exit[-1], np.nan, base.hazard[np.searchsorted(base.times, moments, side="right")])
+            hazard = np.where(moments > base.end, np.nan, base.hazard[np.searchsorted(base.times, moments, side="right")])
             size = max(1, _CHUNK // len(moments))
             for start in range(0, len(own), size):
                 total += np.exp(-np.outer(own[start : start + size], hazard)).sum(axis=0)
@@ -116,7 +116,7 @@ class PredictedSurvival:
         with_coefficients += np.einsum("jt,jk,kt->t", mean, self._covariance, mean)
         std_error = risk[:, None] * np.sqrt(base.variance[index] + np.maximum(with_coefficients, 0.0))
         values = _limits(hazard, std_error, self.confidence, self.level)
-        unknown = np.broadcast_to(times > base.exit[-1], hazard.shape)
+        unknown = np.broadcast_to(times > base.end, hazard.shape)
         at_risk = len(base.exit) - np.searchsorted(base.exit, times) - (len(base.entry) - np.searchsorted(base.entry, times))
         labels = self.rows["row"].to_numpy()[own]
         columns = {name: np.where(unknown, np.nan, value).ravel() for name, value in values.items()}

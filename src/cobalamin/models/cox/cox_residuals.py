@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import DataError
-from cobalamin.models.cox.blocks import blocks, one_blas_thread
-from cobalamin.models.cox.hazard import Hazard, Sums
+from cobalamin.models.cox.blocks import one_blas_thread
+from cobalamin.models.cox.cox_scores import score_residuals
 from cobalamin.models.cox.partial_likelihood import PartialLikelihood
 from cobalamin.models.cox.sweeps import prefix_sums
 
@@ -22,62 +22,6 @@ if TYPE_CHECKING:
 PARTIAL_LIKELIHOOD_FAMILIES = ("cox", "andersen-gill", "pwp-total", "pwp-gap", "wlw")
 Floats = npt.NDArray[np.float64]
 Kind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled schoenfeld"]
-
-
-def score_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:
-    """Return each row's contribution to the score, per unit of case weight.
-
-    Parameters
-    ----------
-    likelihood : PartialLikelihood
-        Data of the model.
-    b : ndarray, shape (p,)
-        Coefficients of the standardised covariates.
-
-    Returns
-    -------
-    ndarray, shape (n, p)
-        On the scale of the original covariates; rows never at risk at an event have zeros. Weighted, the columns sum to the score.
-
-    Notes
-    -----
-    L_i = d_i (z_i - zbar(t_i)) - r_i sum over event times in (entry_i, exit_i] of (z_i - zbar(t)) h(t). With Efron's method a tied
-    death takes the mean of the d denominators, and is itself at risk for a part of each (as R's ``residuals(type = "score")``).
-
-    References
-    ----------
-    Therneau TM, Grambsch PM. Modeling Survival Data: Extending the Cox Model, section 4.6. Springer 2000. doi:10.1007/978-1-4757-3294-8
-    """
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        sums, risk = likelihood.sums(b)
-        hazard = likelihood.hazard(sums)
-        residuals = _score_rows(likelihood, sums, hazard, likelihood.per_weight(risk), b)
-    residuals *= likelihood.scale[:, None]
-    return residuals.T
-
-
-def _score_rows(likelihood: PartialLikelihood, sums: Sums, hazard: Hazard, risk: Floats, b: Floats) -> Floats:
-    """Score residuals of the standardised covariates by column, shape (p, n)."""
-    sets, columns = likelihood.sets, likelihood.columns
-    # per event time: sum over tied deaths of a * mean covariate, and the same times the fraction f
-    mean_h = sums.s1 * hazard.a2 - sums.d1 * hazard.b2
-    mean_q = sums.s1 * hazard.b2 - sums.d1 * hazard.c2
-    held = np.c_[np.zeros(likelihood.p + 1), prefix_sums(np.vstack([hazard.h, mean_h]), sets.starts)]
-    residuals: Floats = np.empty((likelihood.p, sets.n))
-    for block in blocks(sets.n):
-        through = held.take(sets.exit_at[block], axis=1)
-        if sets.entry_at is not None:
-            through -= held.take(sets.entry_at[block], axis=1)
-        part = columns.centred(block)
-        part *= through[0] / -columns.scale[:, None]
-        part += through[1:]
-        np.multiply(part, risk[block], out=residuals[:, block])
-    bins = sets.death_bin
-    per_death = ((sums.s1 * hazard.h - sums.d1 * hazard.q) / (likelihood.mean_weight * likelihood.tied))[:, bins]
-    dead_risk = likelihood.dead_risk(b, sums.shift)
-    spared = dead_risk * (likelihood.z_dead * hazard.q[bins] - mean_q[:, bins])
-    residuals[:, sets.death_rows] += likelihood.z_dead - per_death + spared
-    return residuals
 
 
 def martingale_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:

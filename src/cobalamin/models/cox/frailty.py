@@ -108,12 +108,12 @@ def _problem(base: Fit) -> FrailtyProblem:
     if solved.infinite.any():
         raise DataError("a coefficient is infinite: frailties cannot be estimated beside it. Leave the term out, or merge sparse levels.")
     codes, count = base.parts["clusters"]
-    weight = np.ones(base.n) if base.parts["weights"] is None else np.asarray(base.parts["weights"])
+    weight = np.ones(len(codes)) if base.parts["weights"] is None else np.asarray(base.parts["weights"])
     events = np.asarray(np.bincount(codes, base.parts["follow_up"].event * weight, minlength=count), dtype=np.float64)
     if np.bincount(codes).max() == 1 and (base.parts["follow_up"].event <= 1).all() and events.max(initial=0.0) <= 1:
         raise DataError("cluster: every cluster has one row only; a shared frailty needs clusters of two rows or more.")
     offset = base.parts["offset"]
-    known = np.zeros(base.n) if offset is None else offset - base.parts["offset_center"]
+    known = np.zeros(len(codes)) if offset is None else offset - base.parts["offset_center"]
     return FrailtyProblem(solved.likelihood, codes, count, known, events, weight)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, gammaln
 
-from cobalamin.models.cox.cox_residuals import martingale_residuals, schoenfeld_residuals, score_residuals
+from cobalamin.models.cox.cox_residuals import martingale_residuals, schoenfeld_residuals
+from cobalamin.models.cox.cox_scores import score_residuals
 from cobalamin.models.cox.hazard import Hazard
 from cobalamin.models.cox.newton import covariance_of
 from cobalamin.models.cox.partial_likelihood import PartialLikelihood

@@ -99,7 +99,7 @@ def event_scale(fit: Fit, transform: Transform = "km") -> Floats:
         As `ph_test`.
     """
     times = solution_of(fit).likelihood.sets.times
-    follow: FollowUp = fit.parts["follow_up"]
+    follow = _counted(fit)
     if transform not in get_args(Transform):
         raise DataError(f"transform: got {transform!r}; expected one of {', '.join(get_args(Transform))}.")
     if transform == "identity":
@@ -108,16 +108,24 @@ def event_scale(fit: Fit, transform: Transform = "km") -> Floats:
         if (times <= 0).any():
             raise DataError(f"transform: log needs times above 0; {int((times <= 0).sum())} event times are not.")
         return np.asarray(np.log(times))
-    entry, exit_ = merge_near_ties(follow.entry, follow.exit)
     if transform == "rank":
-        ordered = np.sort(exit_)
+        ordered = np.sort(follow.exit)
         low, high = np.searchsorted(ordered, times, side="left"), np.searchsorted(ordered, times, side="right")
         return np.asarray((low + high + 1) / 2)
-    return _km_before(times, entry, exit_, follow)
+    return _km_before(times, follow)
 
 
-def _km_before(times: Floats, entry: Floats, exit_: Floats, follow: FollowUp) -> Floats:
+def _counted(fit: Fit) -> FollowUp:
+    """Return the follow-up of the rows that count: those of weight 0 are nobody."""
+    follow: FollowUp = fit.parts["follow_up"]
+    entry, exit_ = merge_near_ties(follow.entry, follow.exit)
+    used = np.ones(len(follow), dtype=bool) if fit.parts["weights"] is None else fit.parts["weights"] > 0
+    return FollowUp(entry[used], exit_[used], follow.event[used])
+
+
+def _km_before(times: Floats, follow: FollowUp) -> Floats:
     """Return 1 - S(t-) of all rows together; weights do not count, as in R."""
+    entry, exit_ = follow.entry, follow.exit
     events = np.sort(exit_[follow.event > 0])
     distinct, deaths = np.unique(events, return_counts=True)
     at_risk = len(exit_) - np.searchsorted(np.sort(exit_), distinct, side="left").astype(np.int64)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cobalamin.models.covariance import sandwich
-from cobalamin.models.cox.cox_residuals import score_residuals, solution_of
+from cobalamin.models.cox.cox_residuals import solution_of
+from cobalamin.models.cox.cox_scores import score_residuals
 from cobalamin.models.cox.risk_sets import RiskSets
 from cobalamin.models.cox.sweeps import one_blas_thread
 from cobalamin.models.curves.adjusted_sums import Grid, Total, gradients

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cobalamin.core.followup import FollowUp
-from cobalamin.models.cox.cox_residuals import score_residuals
+from cobalamin.models.cox.cox_scores import score_residuals
 from cobalamin.models.cox.cox_solution import Solved
 from cobalamin.models.cox.partial_likelihood import PartialLikelihood, partial_likelihood
 from cobalamin.models.cox.risk_sets import RiskSets, merge_near_ties, risk_sets
