@@ -156,9 +156,9 @@ class Refit:
     firth: bool
     scale: float
 
-    def maximum(self) -> Solution:
-        """Fit again."""
-        return maximum(self.rows, self.likelihood, profile=False, firth=self.firth, scale=self.scale)
+    def maximum(self, level: float) -> Solution:
+        """Fit again, with profile-likelihood limits of infinite coefficients at a level."""
+        return maximum(self.rows, self.likelihood, firth=self.firth, scale=self.scale, level=level)
 
 
 @dataclass(frozen=True)
@@ -204,8 +204,10 @@ def likelihoods_of(ready: Prepared, found: Solution) -> Likelihoods:
     constant, top = float(weight @ likelihood.constant(y)), float(weight @ likelihood.top(y))
     null = null_kernel(objective, ready.matrix.formula.intercept)
     own = found.loglik
-    if objective.firth:  # deviances are those of the likelihood itself
+    if objective.firth:
+        # deviances are those of the likelihood itself; the penalty is stated for the covariates as they came, not standardised
         own = replace(objective, firth=False).evaluate(found.beta).loglik
+        constant -= float(np.linalg.slogdet(found.back[~found.aliases])[1])
     return Likelihoods(found.loglik + constant, null + constant, 2 * (top - own), 2 * (top - null))
 
 

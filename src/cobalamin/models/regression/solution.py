@@ -63,6 +63,8 @@ class Solution:
         Linear combinations of earlier columns.
     separated : ndarray of bool, shape (p,)
         Coefficients without a maximum.
+    counted : ndarray of bool, shape (n,)
+        Rows of weight above zero.
     eta : ndarray, shape (n,)
         Linear predictors; -inf or inf in rows that an infinite coefficient tells.
     loglik : float
@@ -82,6 +84,7 @@ class Solution:
     bread: Floats
     aliases: Bools
     separated: Bools
+    counted: Bools
     eta: Floats
     loglik: float
     limits: Mapping[int, tuple[float, float]]
@@ -99,6 +102,7 @@ def maximum(
     likelihood: Likelihood = LOGIT,
     *,
     profile: bool = True,
+    level: float = 0.95,
     firth: bool = False,
     scale: float = 1.0,
     start: Floats | None = None,
@@ -113,6 +117,8 @@ def maximum(
         Kind of outcome and link.
     profile : bool
         Whether to seek profile-likelihood limits of infinite coefficients.
+    level : float
+        Confidence level of these limits.
     firth : bool
         Whether to add Firth's penalty.
     scale : float
@@ -146,7 +152,7 @@ def maximum(
     first = _start(objective) if start is None else np.asarray(np.linalg.lstsq(back, np.where(kept, start, 0.0), rcond=None)[0])
     optimum, separation = ascend(objective, _inside(objective, first), back)
     if separation is not None:
-        limits = profile and len(rows.y) <= MOST_PROFILE_ROWS
+        limits = level if profile and len(rows.y) <= MOST_PROFILE_ROWS else None
         return _in_the_limit(objective, optimum, separation, (z, back, ~kept), (rows.offset, counted), limits)
     if not optimum.converged:
         raise ConvergenceError(_why_not(rows.names, back, optimum, likelihood))
@@ -159,6 +165,7 @@ def maximum(
         bread=_bread(objective, optimum, eta if counted.all() else eta[counted]),
         aliases=~kept,
         separated=np.zeros_like(kept),
+        counted=counted,
         eta=eta,
         loglik=optimum.loglik,
         limits={},
@@ -268,7 +275,7 @@ def _in_the_limit(
     separation: Separation,
     columns: tuple[Floats, Floats, Bools],
     rows: tuple[Floats | None, Bools],
-    profile: bool,
+    level: float | None,
 ) -> Solution:
     """Fit the rows that overlap: what the likelihood still says when the infinite coefficients have done their work."""
     (z, back, aliases), (offset, counted), overlap = columns, rows, separation.overlap
@@ -282,12 +289,14 @@ def _in_the_limit(
         weight=objective.weight[overlap],
         offset=None if objective.offset is None else objective.offset[overlap],
     )
-    found = climb(inner, np.zeros(int(used.sum())), limit=60)
+    # a log link leaves all events in the rows that overlap; of 0/1 outcomes these may show one kind only
+    start = _inside(inner, _start(inner)) if objective.likelihood.runs == "down" else np.zeros(int(used.sum()))
+    found = climb(inner, start, limit=60)
     eta = np.where(objective.y > 0, np.inf, -np.inf)
     eta[overlap] = inner.eta(found.beta)
     everywhere = z[:, used] @ found.beta if offset is None else z[:, used] @ found.beta + offset
     everywhere[counted] = eta
-    sought = np.flatnonzero(np.isinf(infinite)) if profile else np.array([], dtype=np.int64)
+    sought = np.flatnonzero(np.isinf(infinite)) if level is not None else np.array([], dtype=np.int64)
     return Solution(
         coefficients=np.where(aliases, np.nan, np.where(infinite != 0, infinite, back[:, used] @ found.beta)),
         z=z[:, used],
@@ -296,9 +305,12 @@ def _in_the_limit(
         bread=_bread(inner, found, eta[overlap]),
         aliases=aliases,
         separated=infinite != 0,
+        counted=counted,
         eta=everywhere,
         loglik=found.loglik,
-        limits={int(j): profile_limit(objective, back[j], optimum, found.loglik, float(np.sign(infinite[j]))) for j in sought},
+        limits={
+            int(j): profile_limit(objective, back[j], optimum, found.loglik, np.sign(infinite[j]), level=level or 0.95) for j in sought
+        },
         iterations=optimum.iterations,
         objective=objective,
     )
