@@ -79,3 +79,49 @@ def test_recurrent_events_without_events_name_the_column_of_the_caller() -> None
     rows = ages(0.0).assign(person=np.arange(300), died=0)
     with pytest.raises(DataError, match=r"^died: no events in the 300 rows"):
         cb.recurrent_events("g", rows, person="person", exit="exit", entry="entry", event="died")
+
+
+def test_rows_of_weight_zero_are_nobody_in_what_is_computed_from_a_fit() -> None:
+    people = ages(0.0).assign(x=np.cos(np.arange(300)), w=1 + np.arange(300) % 3)
+    others = people[:40].assign(w=0, exit=lambda d: d["exit"] + 0.17, died=1)
+    both = pd.concat([people, others], ignore_index=True)
+    columns = {"exit": "exit", "entry": "entry", "event": "died", "weights": "w"}
+    for formula, strata in (("x", None), ("x + entry_year", "g")):
+        one, two = (
+            cb.cox(formula, data.assign(entry_year=data["entry"].round()), **columns, strata=strata, robust=False)
+            for data in (people, both)
+        )
+        for transform in ("km", "rank", "identity", "log"):
+            assert_allclose(cb.ph_test(two, transform)[["chi2"]], cb.ph_test(one, transform)[["chi2"]], rtol=1e-7)  # two Newton climbs
+        curves = [cb.predict_survival(fit).at([61.5, 64.0, 68.9, 70.0]) for fit in (one, two)]
+        assert list(curves[1]["n_at_risk"]) == list(curves[0]["n_at_risk"])
+        assert_allclose(curves[1]["std_error"], curves[0]["std_error"], rtol=1e-7)
+
+
+def test_a_stratum_of_weight_zero_has_no_predicted_curve() -> None:
+    people = ages(0.0).assign(x=np.cos(np.arange(300)))
+    fit = cb.cox("x", people.assign(w=(people["g"] == "a").astype(int)), exit="exit", event="died", weights="w", strata="g", robust=False)
+    found = cb.predict_survival(fit).at([63.0]).set_index("stratum")
+    assert 0 < found.loc["g=a", "estimate"] < 1
+    assert np.isnan(found.loc["g=b", "estimate"])
+    assert found.loc["g=b", "n_at_risk"] == 0
+
+
+def test_frailties_of_rows_of_weight_zero_do_not_count() -> None:
+    i = np.arange(120)
+    people = pd.DataFrame({"t": 1 + (i * 17) % 31, "d": (i % 4 > 0).astype(int), "x": np.sin(i), "family": i // 4, "w": 1})
+    both = pd.concat([people, people[:9].assign(w=0)], ignore_index=True)
+    columns = {"exit": "t", "event": "d", "cluster": "family", "weights": "w", "theta": 0.5}
+    one, two = (cb.cox_frailty("x", data, **columns) for data in (people, both))
+    assert_allclose(two.coefficients, one.coefficients, rtol=1e-6)  # two climbs to one maximum
+    assert_allclose(two.glance()["loglik_marginal"], one.glance()["loglik_marginal"], rtol=1e-8)
+
+
+def test_the_mean_person_of_weighted_rows_is_that_of_their_copies() -> None:
+    people = ages(0.0).assign(x=np.cos(np.arange(300)), known=np.sin(np.arange(300)), w=1 + np.arange(300) % 3)
+    copies = people.loc[people.index.repeat(people["w"])]
+    columns = {"exit": "exit", "entry": "entry", "event": "died", "offset": "known", "ties": "breslow"}
+    weighted, copied = cb.cox("x + g", people, **columns, weights="w"), cb.cox("x + g", copies, **columns)
+    for column in ("estimate", "std_error"):
+        ours, wanted = (cb.predict_survival(fit).at([61.5, 64.0, 68.9])[column] for fit in (weighted, copied))
+        assert_allclose(ours, wanted, rtol=1e-7)  # two Newton climbs

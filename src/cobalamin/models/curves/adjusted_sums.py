@@ -109,7 +109,7 @@ def grid_of(baselines: Sequence[Baseline], times: Floats, start: float | None) -
         since.append(begin + offset)
         offset += len(base.times)
     every = np.array(parts)
-    last = np.array([base.exit[-1] for base in baselines])
+    last = np.array([base.end for base in baselines])
     return Grid(every[:, 0], every[:, 1], every[:, 2:], last, np.array(upto, dtype=np.int64), np.array(since, dtype=np.int64))
 
 
