@@ -35,7 +35,7 @@ Model = Callable[..., Fit]
 def options_of(kind: str) -> dict[str, Any]:
     if kind == "model":
         return {}
-    clustered, _, name = kind.rpartition("_")
+    name = kind.rpartition("_")[2]
     return ({"cluster": "clinic"} if "cluster" in kind else {}) | ({"robust": name} if name.startswith("HC") else {})
 
 

@@ -84,7 +84,7 @@ def solve(information: Floats, score: Floats) -> Floats:
 
     if not information.size:
         return np.zeros_like(score)
-    size = np.sqrt(np.diag(information))
+    size = np.sqrt(np.maximum(np.diag(information), 0.0))
     size = np.where(size > 0, size, 1.0)
     scaled = information / np.outer(size, size)
     right = (score.T / size).T

