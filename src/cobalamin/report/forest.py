@@ -186,7 +186,9 @@ def _usual(shown: list[Contrast]) -> str:
 
 
 def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: str, title: str, alt: str) -> FigureBody:
-    rows = sum(line.height for line in lines) + LINE + 0.1
+    head = theme.draw_lines(f"{shown[0].row.measure.capitalize()} ({level_text(facts)})", 11.5, 3)
+    top = LINE * max(1, head.count("\n")) + 0.1
+    rows = sum(line.height for line in lines) + top
     height = rows + 0.6
     figure = theme.new_figure(height)
     axes = figure.add_axes((LEFT, 0.5 / height, RIGHT - LEFT, rows / height))
@@ -197,9 +199,8 @@ def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: s
     _axis_look(axes, low, high)
     axes.axvline(1, color=theme.GREY, linewidth=0.9)
     _draw_truth_line(axes, shown)
-    head = theme.draw_lines(f"{shown[0].row.measure.capitalize()} ({level_text(facts)})", 23, 3)
-    _print(axes, RIGHT + 0.015, LINE / 2, head, weight="bold", size=theme.SMALL)
-    y = LINE + 0.1
+    _print(axes, RIGHT + 0.015, top / 2 - 0.05, head, weight="bold", size=theme.SMALL)
+    y = top
     for line in lines:
         _draw_line(axes, line, y + line.height / 2, (low, high))
         y += line.height
