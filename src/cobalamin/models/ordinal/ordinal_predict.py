@@ -212,7 +212,7 @@ def gradient(parts: OrdinalParts, x: Floats, slope: Floats, size: int) -> Floats
 
 
 def delta_covariance(fit: Fit) -> Floats:
-    """Return the variance of the coefficients with 0 for aliases, which move nothing.
+    """Return the variance of the coefficients with 0 for those that have none: aliases, and infinite ones.
 
     Parameters
     ----------
@@ -222,10 +222,9 @@ def delta_covariance(fit: Fit) -> Floats:
     Returns
     -------
     ndarray, shape (r, r)
-        NaN for infinite coefficients.
+        Finite.
     """
-    alias = np.isnan(fit.coefficients) & ~parts_of(fit).solved.separated
-    return np.where(np.logical_or.outer(alias, alias), 0.0, fit.covariance)
+    return np.where(np.isnan(fit.covariance), 0.0, fit.covariance)
 
 
 def _variances(fit: Fit, parts: OrdinalParts, x: Floats, predictor: Floats, combine: Floats) -> Floats:
@@ -234,7 +233,17 @@ def _variances(fit: Fit, parts: OrdinalParts, x: Floats, predictor: Floats, comb
     for q in range(combine.shape[1]):
         moved = gradient(parts, x, -density * combine[:, q], len(covariance))
         made[:, q] = np.einsum("ij,ij->i", moved @ covariance, moved)
+    made[_without_error(parts, x)] = np.nan
     return np.maximum(made, 0.0)
+
+
+def _without_error(parts: OrdinalParts, x: Floats) -> npt.NDArray[np.bool_]:
+    """Find the rows whose prediction rests on an infinite coefficient."""
+    layout, separated = parts.solved.layout, parts.solved.separated
+    if separated[layout.offsets[-1] :].any():
+        return np.ones(len(x), dtype=np.bool_)
+    columns = [j for j in range(x.shape[1]) if separated[layout.offsets[j] : layout.offsets[j + 1]].any()]
+    return np.asarray((x[:, columns] != 0).any(axis=1))
 
 
 def _warn_of_crossing(predictor: Floats) -> None:
