@@ -125,3 +125,5 @@ def test_the_mean_person_of_weighted_rows_is_that_of_their_copies() -> None:
     for column in ("estimate", "std_error"):
         ours, wanted = (cb.predict_survival(fit).at([61.5, 64.0, 68.9])[column] for fit in (weighted, copied))
         assert_allclose(ours, wanted, rtol=1e-7)  # two Newton climbs
+    ours, wanted = (cb.cox_baseline(fit, centered=True)["hazard"] for fit in (weighted, copied))
+    assert_allclose(ours, wanted, rtol=1e-7)  # two Newton climbs

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError, MissingValuesError
 from cobalamin.models.cox.cox_baseline import Baseline, baseline_curves
-from cobalamin.models.cox.cox_residuals import solution_of
+from cobalamin.models.cox.cox_residuals import mean_person, solution_of
 from cobalamin.models.cox.cox_rows import read_offset
 from cobalamin.models.fit import Fit
 from cobalamin.models.matrix.matrix import Matrix
@@ -204,7 +204,7 @@ def _people(fit: Fit, newdata: pd.DataFrame | None, baselines: tuple[Baseline, .
     solved = solution_of(fit)
     model, matrix = solved.likelihood, fit.parts["matrix"]
     if newdata is None:
-        labels, (z, offset) = np.array(["mean"], dtype=object), _at_the_mean(fit)
+        labels, (z, offset) = np.array(["mean"], dtype=object), mean_person(fit)
     else:
         labels = newdata.index.to_numpy()
         z = (_coded(matrix, newdata)[:, solved.keep] - model.center) / model.scale
@@ -216,16 +216,6 @@ def _people(fit: Fit, newdata: pd.DataFrame | None, baselines: tuple[Baseline, .
     names = np.array([base.label for base in baselines], dtype=object)
     rows = pd.DataFrame({"row": labels[who], "stratum": names[stratum], "linear_predictor": (z @ solved.b + offset)[who]})
     return rows, z[who], stratum
-
-
-def _at_the_mean(fit: Fit) -> tuple[Floats, Floats]:
-    """Return the standardised covariates and the offset of the mean person, each row counting as often as its weight says."""
-    model, weights = solution_of(fit).likelihood, fit.parts["weights"]
-    if weights is None:
-        return np.zeros((1, model.p)), np.zeros(1)
-    share, known = weights / weights.sum(), fit.parts["offset"]
-    z = (share @ fit.parts["matrix"].X[:, solution_of(fit).keep] - model.center) / model.scale
-    return z[None, :], np.array([0.0 if known is None else share @ known - fit.parts["offset_center"]])
 
 
 def _coded(matrix: Matrix, newdata: pd.DataFrame) -> Floats:

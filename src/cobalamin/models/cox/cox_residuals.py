@@ -194,7 +194,7 @@ def cox_baseline(fit: Fit, centered: bool = False) -> pd.DataFrame:
     fit : Fit
         From `cox`.
     centered : bool
-        Give the hazard at the mean of the covariates rather than at zero.
+        Give the hazard at the (weighted) mean of the covariates rather than at zero. An offset is at its mean either way.
 
     Returns
     -------
@@ -208,11 +208,35 @@ def cox_baseline(fit: Fit, centered: bool = False) -> pd.DataFrame:
     """
     solved = solution_of(fit)
     increment, cumulative = baseline_hazard(solved.likelihood, solved.b)
-    at_zero = 1.0 if centered else float(np.exp(-(solved.b / solved.likelihood.scale) @ solved.likelihood.center))
+    z, offset = mean_person(fit) if centered else (-solved.likelihood.center / solved.likelihood.scale, np.zeros(1))
+    factor = float(np.exp(z @ solved.b + offset).item())
     sets = solved.likelihood.sets
     return pd.DataFrame(
-        {"stratum": sets.stratum, "time": sets.times, "hazard": increment * at_zero, "cumulative_hazard": cumulative * at_zero}
+        {"stratum": sets.stratum, "time": sets.times, "hazard": increment * factor, "cumulative_hazard": cumulative * factor}
     )
+
+
+def mean_person(fit: Fit) -> tuple[Floats, Floats]:
+    """Return the covariates and the offset of the mean person, each row counting as often as its weight says.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `cox`.
+
+    Returns
+    -------
+    z : ndarray, shape (1, p)
+        Standardised covariates.
+    offset : ndarray, shape (1,)
+        Offset less the one that the likelihood takes away.
+    """
+    model, weights = solution_of(fit).likelihood, fit.parts["weights"]
+    if weights is None:
+        return np.zeros((1, model.p)), np.zeros(1)
+    share, known = weights / weights.sum(), fit.parts["offset"]
+    z = (share @ fit.parts["matrix"].X[:, solution_of(fit).keep] - model.center) / model.scale
+    return z[None, :], np.array([0.0 if known is None else share @ known - fit.parts["offset_center"]])
 
 
 def solution_of(fit: Fit) -> Solved:
