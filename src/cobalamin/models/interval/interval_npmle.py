@@ -106,13 +106,15 @@ def _climb(problem: HazardProblem, risk: Floats, start: Floats | None, tolerance
         gap = _violation(problem, step.mass, found)
         if gap <= tolerance:
             return HazardEstimate(step.mass, step.loglik, gap, iteration)
-        new = None if start is not None and iteration < _EM_START else _newton(problem, step, risk, found)
+        tried = start is None or iteration >= _EM_START  # EM takes the first steps from masses of other risks
+        new = _newton(problem, step, risk, found) if tried else None
         small = (_NOTHING if iteration < _PATIENCE else _NOISE) * (abs(step.loglik) + 1)
         if new is not None and new.promise <= small:
-            return HazardEstimate(step.mass, step.loglik, gap, iteration)
+            last = new if np.isfinite(new.loglik) else step  # the step is tiny, but the score of a profile feels it
+            return HazardEstimate(last.mass, last.loglik, _violation(problem, last.mass, slopes(problem, last.mass, risk, cost)), iteration)
         climbed = _em(problem, step, risk, found) if new is None or not np.isfinite(new.loglik) else new
         lost = climbed.loglik - step.loglik <= _NOISE * (abs(step.loglik) + 1)
-        if climbed is not new and lost and (gap <= _STUCK or iteration >= _PATIENCE):
+        if tried and climbed is not new and lost and (gap <= _STUCK or iteration >= _PATIENCE):
             return HazardEstimate(step.mass, step.loglik, gap, iteration)  # as high as the rounding of sums lets it climb
         step = climbed
     raise ConvergenceError(

@@ -63,8 +63,8 @@ def sum_over(start: Ints, stop: Ints, value: Floats) -> Floats:
 
     Examples
     --------
-    >>> sum_over(np.array([0, 1]), np.array([2, 2]), np.array([1e20, 1.0]))[1]
-    1.0
+    >>> sum_over(np.array([0, 1]), np.array([2, 2]), np.array([1e20, 1.0])).tolist()
+    [1e+20, 1.0]
     """
     if _similar(value):
         running = np.append(0.0, np.cumsum(value))

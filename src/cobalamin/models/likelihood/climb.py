@@ -102,7 +102,7 @@ def finite_limit(evaluate: Evaluate, b: Floats, j: int, supremum: float) -> floa
     >>> def flat(b):
     ...     e = np.exp(-b)
     ...     return Evaluation(-float(e[0]), e, np.diag(e))
-    >>> round(finite_limit(flat, np.array([30.0]), 0, 0.0), 3) == round(-np.log(1.920729), 3)
+    >>> bool(round(finite_limit(flat, np.array([30.0]), 0, 0.0), 3) == round(-np.log(1.920729), 3))
     True
     """
     target, inside, others = supremum - HALF_CHI2, float(b[j]), b.copy()

@@ -165,9 +165,10 @@ def _gamma_tail(q: float, z: Floats, *, upper: bool) -> Floats:
     log_x = np.log(k) + q * z
     x = np.exp(log_x)
     high = upper == (q > 0)
-    value = np.asarray(gammaincc(k, x) if high else gammainc(k, x), dtype=np.float64)
-    other = np.asarray(gammainc(k, x) if high else gammaincc(k, x), dtype=np.float64)
-    tail = np.where(other < 0.5, np.log1p(-np.minimum(other, 0.5)), np.log(np.maximum(value, _TINY)))
+    value = np.atleast_1d(np.asarray(gammaincc(k, x) if high else gammainc(k, x), dtype=np.float64))
+    tail = np.log(np.maximum(value, _TINY))
+    near = value > 0.5  # there the other tail has the digits
+    tail[near] = np.log1p(-(gammainc if high else gammaincc)(k, x[near]))
     lost = (value < _TINY) & np.isfinite(z)
     return np.where(lost, _far_tail(k, log_x, high=high), tail) if lost.any() else tail
 

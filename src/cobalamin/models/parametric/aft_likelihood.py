@@ -10,6 +10,7 @@ import numpy.typing as npt
 from cobalamin.models.cox.partial_likelihood import Evaluation
 from cobalamin.models.interval.interval_data import IntervalData
 from cobalamin.models.parametric.aft_distributions import GENERALIZED_GAMMA, ErrorDistribution, error_distribution
+from cobalamin.models.regression.algebra import cross_product
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -110,7 +111,7 @@ class AftLikelihood:
         w = self.weights
         score, information = np.zeros(k), np.zeros((k, k))
         score[:p] = self.x.T @ (w * terms.e)
-        information[:p, :p] = -(self.x.T * (w * terms.ee)) @ self.x
+        information[:p, :p] = -cross_product(self.x, w * terms.ee)
         if self.scaled:
             score[p] = w @ terms.t
             information[:p, p] = information[p, :p] = -self.x.T @ (w * terms.et)
@@ -139,6 +140,11 @@ class AftLikelihood:
             near = [self.rows(theta, float(theta[-1]) + step * SHAPE_STEP).value for step in _FIVE]
             columns.append((_FIRST @ np.array(near) / SHAPE_STEP)[:, None])
         return np.column_stack(columns) * self.weights[:, None]
+
+    def every(self, step: int) -> AftLikelihood:
+        """Return the model of every ``step``-th row."""
+        parts = {name: getattr(self, name)[::step] for name in ("x", "weights", "low", "high", "late")}
+        return replace(self, **parts)
 
     def intercept_only(self) -> AftLikelihood:
         """Return the model without covariates."""

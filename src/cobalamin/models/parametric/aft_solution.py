@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 _LIMIT_ROWS = 20_000  # up to here the finite limit of an infinite coefficient is looked for
+_MANY = 5_000  # rows above which the generalised gamma, whose derivatives are costly, starts from the maximum of some of them
 _FIRST_SHAPES = {"weibull": 1.0, "lognormal": 0.05}  # of the generalised gamma, from the fits of its special cases
 
 
@@ -98,7 +99,7 @@ def solve_aft(x: Floats, intercept: int | None, weights: Floats, times: Interval
     Raises
     ------
     ConvergenceError
-        The likelihood cannot be computed.
+        The likelihood cannot be computed, or has no maximum.
     """
     z, center, scale = _standardised(x, intercept)
     keep = independent_columns(z)
@@ -106,6 +107,7 @@ def solve_aft(x: Floats, intercept: int | None, weights: Floats, times: Interval
     scaled = IntervalData(*((part - shift) / unit for part in (times.lower, times.upper, times.entry)))
     likelihood = aft_likelihood(np.ascontiguousarray(z[:, keep]), weights, scaled, distribution)
     solution = _maximum(likelihood, None if intercept is None else int(keep[:intercept].sum()))
+    _refuse_flat(solution)
     null = _null(likelihood, solution, intercept)
     infinite = _infinite(likelihood, solution)
     units, origin = _units(keep, center, scale, intercept, likelihood.n_ancillary, shift, unit, likelihood.scaled)
@@ -114,6 +116,14 @@ def solve_aft(x: Floats, intercept: int | None, weights: Floats, times: Interval
     covariance = covariance_of(solution.value.information)
     value = solution.value.loglik - lost
     return AftSolved(likelihood, solution, keep, infinite, units, origin, covariance, value, null - lost, limits)
+
+
+def _refuse_flat(solution: Solution) -> None:
+    if not solution.converged and not (np.diag(solution.value.information) > 0).all():
+        raise ConvergenceError(
+            "the likelihood has no maximum: the bounds leave the parameters open, as when nobody is known to be free of the event for"
+            " any time under observation. Check lower= and entry=."
+        )
 
 
 def _standardised(x: Floats, intercept: int | None) -> tuple[Floats, Floats, Floats]:
@@ -140,6 +150,10 @@ def _near(low: Floats, high: Floats) -> Floats:
 def _maximum(likelihood: AftLikelihood, intercept: int | None) -> Solution:
     if likelihood.distribution != GENERALIZED_GAMMA:
         return climb(likelihood.evaluate, _start(likelihood, intercept), _span(likelihood))
+    if len(likelihood.x) > _MANY:  # few rows show the way, and all of them the maximum
+        few = _maximum(likelihood.every(-(-len(likelihood.x) // _MANY)), intercept)
+        if few.converged and np.isfinite(likelihood.evaluate(few.b).loglik):
+            return climb(likelihood.evaluate, few.b, _span(likelihood))
     found = []
     for special, shape in _FIRST_SHAPES.items():
         span = _span(likelihood)

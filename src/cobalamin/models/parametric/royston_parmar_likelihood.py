@@ -10,6 +10,7 @@ import numpy.typing as npt
 from cobalamin.core.followup import FollowUp
 from cobalamin.models.cox.partial_likelihood import Evaluation
 from cobalamin.models.parametric.royston_parmar_curve import LINKS, FlexibleCurve
+from cobalamin.models.regression.algebra import cross_product
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -91,10 +92,10 @@ class FlexibleLikelihood:
         second = _survived(self.scale, eta)[2]
         second[died] = link.log_density(eta[died])[2]
         speed = self.slopes[died] @ theta
-        total = -(self.columns.T * (w * second)) @ self.columns
-        total += (self.slopes[died].T * (w[died] / speed**2)) @ self.slopes[died]
+        total = -cross_product(self.columns, w * second)
+        total += cross_product(self.slopes[died], w[died] / speed**2)
         late = _survived(self.scale, self.late @ theta)[2]
-        return np.asarray(total + (self.late.T * (w[self.late_rows] * late)) @ self.late)
+        return np.asarray(total + cross_product(self.late, w[self.late_rows] * late))
 
 
 def _survived(scale: str, eta: Floats) -> tuple[Floats, Floats, Floats]:
