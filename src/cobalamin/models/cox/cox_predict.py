@@ -168,7 +168,8 @@ def predict_survival(
     ``S(t | x) = exp(-H(t) exp(x'b))``, where H is Efron's or Breslow's estimate as in the fit and people count from their entry on. The
     variance of the cumulative hazard is ``exp(2 x'b) (sum d/s**2 + q'Vq)`` with q the sum over event times of ``(x - xbar) dH`` and V the
     variance of the coefficients in use; it is what R's ``survfit.coxph`` computes. Under a robust or survey variance the first term
-    stays model-based, as there.
+    stays model-based, as there. The mean person is weighted with and without delayed entry (R's is not weighted with it), so that a
+    row of weight 2 is two rows.
 
     References
     ----------
