@@ -71,16 +71,17 @@ class Ledger:
             self.places[place] = cell.key
         return cell.key
 
-    def total(self, total: Key, parts: Sequence[Key], *, margin: bool = False) -> None:
+    def total(self, total: Key, parts: Sequence[Key], *, margin: bool = False, some: bool = False) -> None:
         """State that ``parts`` add to ``total``; people in no part become a cell of their own.
 
+        With ``some`` the reader knows only that the parts are some of the total: the others are a cell even where there are none.
         Parts that overlap (their sum exceeds the total) are no partition, and nothing is stated.
         """
         rest = self.cells[total].count - sum(self.cells[part].count for part in parts)
         if rest < 0 or not parts:
             return
         terms = {total: -1} | dict.fromkeys(parts, 1)
-        if rest > 0:
+        if rest > 0 or some:
             terms[self.add(Cell((*total, "remainder", *_tail(parts)), rest, shown=False, attribute=False))] = 1
         elif margin:
             self.sums[total] = tuple(parts)

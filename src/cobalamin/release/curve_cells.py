@@ -49,13 +49,13 @@ def _enter_line(ledger: Ledger, line: Key, ordered: pd.DataFrame, column: str) -
     keys = []
     for order, (index, count) in enumerate(ordered.loc[known, column].items()):
         rank = _RANK_END if order in (0, len(times) - 1) else _RANK_INNER
-        # that a curve begins without events says nothing about anybody
-        attribute = column == "n" or line[7] == AT_RISK or order > 0
+        # that a curve begins without events, or that nobody is in a state (as all but the first, at the start), says nothing of anybody
+        attribute = line[1] != STATES if column == "n" else line[7] == AT_RISK or order > 0
         cell = Cell((*line, repr(float(times[order]))), round(float(count)), rank=rank, attribute=attribute)
         keys.append(ledger.add(cell, (int(str(index)), column)))
     if column == "events" and line[7] == AT_RISK:
         for before, after in itertools.pairwise(dict.fromkeys(keys)):
-            ledger.total(after, [before])
+            ledger.total(after, [before], some=True)
 
 
 def _moment(key: Key) -> tuple[object, ...]:
@@ -177,4 +177,4 @@ def enter_histograms(ledger: Ledger, frame: pd.DataFrame) -> None:
     for keys in bins.values():
         ordered = sorted(keys, key=lambda k: -ledger.cells[k].count)
         for larger, smaller in itertools.pairwise(ordered):
-            ledger.total(larger, [smaller])
+            ledger.total(larger, [smaller], some=True)

@@ -17,7 +17,6 @@ from cobalamin.release.table_cells import CELL, OVERALL, TABLE_MEASURES
 STATE_MEASURES = ("state", "transition")
 STATE_CELL = 9  # "state", analysis, grouping column, outcome, group, kind, term, level, column
 _RANK_MOVES, _RANK_STATE, _RANK_OTHER = 1, 2, 2
-_DERIVED = ("arrivals", "moves")
 
 
 def state_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -77,8 +76,8 @@ def _add_moves(ledger: Ledger, process: Key) -> None:
                 ledger.total(total, parts)
                 _meet_curve(ledger, total, measure)
         if state in states:
-            ledger.total(states[state], into)
-            ledger.total(states[state], out)
+            ledger.total(states[state], into, some=True)
+            ledger.total(states[state], out, some=True)
 
 
 def _meet_curve(ledger: Ledger, total: Key, measure: str) -> None:
@@ -165,7 +164,7 @@ def link_everything(ledger: Ledger, policy: Policy) -> None:
     for key in [k for k in ledger.cells if k[0] == "state" and k[5] == "state" and len(k) == STATE_CELL]:
         total = people.get(whole_group("n", key[2], key[4]))
         if total is not None:
-            ledger.total(total, [key])
+            ledger.total(total, [key], some=True)
 
 
 def _wholes(ledger: Ledger) -> Iterator[tuple[tuple[str, str, str], Key]]:
@@ -182,7 +181,7 @@ def _wholes(ledger: Ledger) -> Iterator[tuple[tuple[str, str, str], Key]]:
             yield (key[5], bare_term(key[6]), key[7]), key
         elif key[0] == "histogram" and len(key) == 6:
             yield whole_group("n", key[2], key[5]), key
-        elif key[0] == "state" and len(key) == STATE_CELL and key[5] in ("state", *_DERIVED):
+        elif key[0] == "state" and len(key) == STATE_CELL and key[5] in ("state", "arrivals"):
             yield whole_group(key[8], key[2], key[4]), key
         elif key[0] == "other":
             yield whole_group(key[7], key[2], key[4]), key

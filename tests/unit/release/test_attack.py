@@ -14,13 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
+from support.attacker import ONE_PERSON, PRESETS, Attacker, margin_knows, reader_knows, sensitive
 
 from cobalamin.core.estimates import Estimates
-from cobalamin.release.disclosure import Disclosed, Policy, disclose, make_policy
-
-PRESETS = ["cms", "acro", "ukllc", "opensafely", "opensafely-midpoint6"]
-ONE_PERSON = 1 - 1e-6  # a range of at least two whole numbers
+from cobalamin.release.disclosure import Disclosed, disclose, make_policy
 
 
 def attacked(**tables: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -45,69 +42,6 @@ def attacked(**tables: Any) -> Callable[[Callable[..., None]], Callable[..., Non
         return pytest.mark.parametrize(("preset", "examples"), cases)(run)
 
     return decorate
-
-
-class Attacker:
-    """Collects linear facts about unknown counts and asks how far one of them can move."""
-
-    def __init__(self) -> None:
-        self.index: dict[object, int] = {}
-        self.bounds: list[list[float]] = []
-        self.sums: list[dict[object, float]] = []
-
-    def know(self, key: object, low: float = 0.0, high: float = math.inf) -> None:
-        if key not in self.index:
-            self.index[key] = len(self.bounds)
-            self.bounds.append([0.0, math.inf])
-        place = self.bounds[self.index[key]]
-        place[0], place[1] = max(place[0], low), min(place[1], high)
-
-    def total(self, whole: object, parts: list[object]) -> None:
-        for key in [whole, *parts]:
-            self.know(key)
-        self.sums.append({whole: -1.0, **dict.fromkeys(parts, 1.0)})
-
-    def range(self, key: object) -> tuple[float, float]:
-        matrix = np.zeros((len(self.sums), len(self.bounds)))
-        for row, terms in enumerate(self.sums):
-            for k, coefficient in terms.items():
-                matrix[row, self.index[k]] = coefficient
-        goal = np.zeros(len(self.bounds))
-        goal[self.index[key]] = 1.0
-        limits = [(low, None if high == math.inf else high) for low, high in self.bounds]
-        ends = []
-        for sign in (1.0, -1.0):
-            found = linprog(sign * goal, A_eq=matrix, b_eq=np.zeros(len(self.sums)), bounds=limits, method="highs")
-            if found.status == 2:
-                # the guess that every number hidden as a companion is a large one was wrong: attack again without it
-                limits = [(0.0 if high is None else low, high) for low, high in limits]
-                found = linprog(sign * goal, A_eq=matrix, b_eq=np.zeros(len(self.sums)), bounds=limits, method="highs")
-            if found.status == 2:
-                # totals are sums of rounded parts, so a reader who takes each for a rounded truth contradicts himself and learns nothing
-                return -math.inf, math.inf
-            assert found.status in (0, 3), found.message
-            ends.append(sign * found.fun if found.status == 0 else -sign * math.inf)
-        return ends[0], ends[1]
-
-
-def reader_knows(number: float, warning: str, policy: Policy, *, exact: bool, companions_large: bool = True) -> tuple[float, float]:
-    """The interval a printed or hidden count stands for, in the attacker's own words."""
-    limit = policy.threshold if policy.inclusive else policy.threshold - 1
-    if math.isnan(number):
-        if "group n" in warning or "category n" in warning:
-            return 0.0, limit
-        if "would reveal" in warning:
-            return (limit + 1.0 if companions_large else 0.0), math.inf
-        return (0.0 if policy.zero_disclosive else 1.0), limit
-    base = policy.round_base or (0 if exact else policy.model_base)
-    if base <= 1:
-        return number, number
-    if policy.midpoint:
-        return (0.0, 0.0) if number == 0 else (number - base / 2 + 1, number + base / 2)
-    if number == 0 and policy.redact:
-        return 0.0, 0.0
-    low = max(number - base // 2, limit + 1 if policy.redact else 0)
-    return low, number + (base - 1) // 2
 
 
 def table_rows(counts: np.ndarray, missing: np.ndarray, events: np.ndarray, *, with_mean: bool = True) -> list[dict]:
@@ -147,16 +81,20 @@ def attack_table(released: Disclosed, truth: Estimates) -> Attacker:
         for key, column in [(kind, "n"), (("E",), "events")] if r.measure == "total" else [(kind, "n")]:
             number = getattr(r, column)
             rule = rules.get((r.term, r.level, r.subgroup, r.measure, column), "")
+            attacker.truth[*key, r.subgroup] = getattr(true[r.term, r.level, r.subgroup, r.measure], column)
+            known = reader_knows(number, rule, policy, exact=True, companions_large=large)
             if policy.round_base > 1 and r.subgroup == "Overall" and not math.isnan(number):
-                # a sum of rounded parts, or rounded itself: at least whether anybody is there is known
-                attacker.know((*key, r.subgroup), 0.0 if number == 0 else 1.0)
-            else:
-                attacker.know((*key, r.subgroup), *reader_knows(number, rule, policy, exact=True, companions_large=large))
+                parts = [getattr(p, column) for p in rows if (p.term, p.level, p.measure) == (r.term, r.level, r.measure)][:-1]
+                known = margin_knows(number, parts, known, policy)
+            attacker.know((*key, r.subgroup), *known)
         if r.measure == "percent" and r.n > 0 and r.value > 0 and policy.round_base < 2:
             whole = 100 * r.n / r.value
             assert abs(whole - round(whole)) < 1e-6
             attacker.know(("N", "smoking", r.subgroup), round(whole), round(whole))
+    for g in groups:
+        attacker.truth["N", "smoking", g] = sum(attacker.truth["x", level, g] for level in levels)
     _sums(attacker, groups, levels)
+    attacker.believes(attacker.truth)
     return attacker
 
 
@@ -181,11 +119,6 @@ def tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     people = counts.sum(axis=0) + missing
     events = np.array([draw(st.integers(0, int(n))) for n in people])
     return counts, missing, events
-
-
-def sensitive(policy: Policy, count: float, *, zero: bool) -> bool:
-    limit = policy.threshold if policy.inclusive else policy.threshold - 1
-    return 0 < count <= limit or (zero and count == 0 and policy.zero_disclosive)
 
 
 @attacked(table=tables())
