@@ -174,9 +174,13 @@ def _newton(problem: HazardProblem, now: _Step, risk: Floats, found: Slopes) -> 
     """Take a Newton step on the masses in use and the most promising others; None where it does not point uphill."""
     used = np.flatnonzero((now.mass > 0) | _promising(problem, now.mass, found))
     direction = _direction(problem, now.mass, found, used)
+    if not float(found.gradient @ direction) > 0:  # masses that left together took the step downhill: let one go at a time
+        direction = _careful_direction(problem, now.mass, found, used)
     slope = float(found.gradient @ direction)
-    if not slope > 0:
-        return None
+    return _search(problem, now, risk, direction, slope) if slope > 0 else None
+
+
+def _search(problem: HazardProblem, now: _Step, risk: Floats, direction: Floats, slope: float) -> _Step:
     size, noise = 1.0, _NOISE * abs(now.loglik)
     for _ in range(30):
         trial = np.maximum(now.mass + size * direction, 0.0)
@@ -212,4 +216,21 @@ def _direction(problem: HazardProblem, mass: Floats, found: Slopes, used: Ints) 
         leaving = free[negative]
         direction[leaving] = np.where(problem.exact_mass[leaving], -_KEEP, -1.0) * mass[leaving]
         free = free[~negative]
+    return direction
+
+
+def _careful_direction(problem: HazardProblem, mass: Floats, found: Slopes, used: Ints) -> Floats:
+    """Solve the quadratic approximation and go as far as the first mass that becomes 0; this always points uphill."""
+    free = used
+    step = solve_bend(problem, found, free, found.gradient[free])
+    while ((mass[free] <= 0) & (step < 0)).any():
+        free = free[(mass[free] > 0) | (step >= 0)]
+        step = solve_bend(problem, found, free, found.gradient[free])
+    falling = np.flatnonzero(step < 0)
+    room = np.where(problem.exact_mass[free], _KEEP, 1.0)[falling] * mass[free][falling] / -step[falling]
+    direction = np.zeros(len(mass))
+    direction[free] = step * min(1.0, float(room.min(initial=1.0)))
+    if len(room) and room.min() < 1.0:
+        first = free[falling[int(room.argmin())]]
+        direction[first] = np.where(problem.exact_mass[first], -_KEEP, -1.0) * mass[first]  # exactly 0, not a rounding error from it
     return direction
