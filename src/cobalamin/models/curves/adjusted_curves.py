@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 CONFIDENCE = ("log-log", "log", "plain")
 MOST_LEVELS = 10
+OBSERVED = "as observed"
 _DEFAULT_TIMES = 200
 # numbers of (person, time, level) held at once
 _CELLS = 300_000
@@ -41,6 +42,7 @@ def adjusted_curve(
     levels: Sequence[Any] | None = None,
     weights: str | None = None,
     start: float | None = None,
+    observed: bool = False,
     covariates: Literal["random", "fixed"] = "random",
     robust: bool | None = None,
     confidence: Literal["log-log", "log", "plain"] = "log-log",
@@ -65,6 +67,8 @@ def adjusted_curve(
         Column of weights of the people, to standardise to another population.
     start : float, optional
         Condition on survival to this time: the curve is S(t) / S(start) of each person, averaged.
+    observed : bool
+        With ``by``: add the curve of the people as they are, first, labelled ``"as observed"``.
     covariates : {"random", "fixed"}
         Whether the people are a random sample of those whom the curves are to describe, so that the variance counts who was drawn, or
         are exactly those.
@@ -126,8 +130,8 @@ def adjusted_curve(
     weight = case_weights(rows, weights)
     if not weight.sum() > 0:
         raise DataError(f"{weights}: all weights are zero.")
-    values = [None] if by is None else _levels(fit, rows, by, levels)
-    labels = tuple(OVERALL if by is None else label_of(value) for value in values)
+    values = [None] if by is None else [*([None] if observed else []), *_levels(fit, rows, by, levels)]
+    labels = tuple((OVERALL if by is None else OBSERVED) if value is None else label_of(value) for value in values)
     moments = _times(fit, times, start)
     people = _People(rows, weight, by, tuple(values), baseline_curves(fit))
     grid = grid_of(people.baselines, moments, start)
@@ -209,7 +213,7 @@ class _People:
         """Return hazard ratio, standardised covariates and stratum of some people at each level."""
         part, made = self.rows.iloc[lot], []
         for value in self.values:
-            rows, z, stratum = _people(fit, part if self.by is None else part.assign(**{self.by: value}), self.baselines)
+            rows, z, stratum = _people(fit, part if value is None else part.assign(**{str(self.by): value}), self.baselines)
             made.append((np.exp(rows["linear_predictor"].to_numpy(dtype=np.float64)), z, stratum))
         return made
 

@@ -52,6 +52,21 @@ class AdjustedCurves:
         """Labels of the levels in order."""
         return self._groups
 
+    def joint(self, moment: int) -> tuple[Floats, Floats]:
+        """Return survival of all levels at one of the times, and its covariance between levels.
+
+        Parameters
+        ----------
+        moment : int
+            Position of the time.
+
+        Returns
+        -------
+        tuple of ndarray, shapes (levels,) and (levels, levels)
+            Survival and covariance.
+        """
+        return self._survival[:, moment], self._variance[:, :, moment]
+
     def contrast(
         self, reference: str | None = None, measure: Literal["difference", "survival ratio", "risk ratio"] = "difference"
     ) -> pd.DataFrame:

@@ -293,4 +293,6 @@ def _dispersion(ready: Prepared, found: Solution) -> tuple[float, bool]:
     if freedom <= 0:
         return np.nan, False
     spread = float(np.sqrt(weight[some] @ (2 + 1 / mu[some])))
+    if y.max(initial=0.0) <= 1:  # rows of people: an event ends a person's time, so the statistic has no chi-squared distribution
+        return squares / freedom, False
     return squares / freedom, squares / freedom > MUCH and squares - freedom > CLEARLY * spread
