@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError
+from cobalamin.core.errors import DataError, FitWarning
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.cox.risk_sets import merge_near_ties
-from cobalamin.models.grouping import MOST_GROUPS, group_by, known_rows, require_rows
+from cobalamin.models.grouping import MOST_GROUPS, Grouping, group_by, known_rows, require_rows, said
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_TOLERANCE = 1e-9  # relative: a variance below is rounding
 
 
 def gray_test(
@@ -52,7 +54,7 @@ def gray_test(
     Raises
     ------
     DataError
-        Fewer than two groups, no event of the cause.
+        Fewer than two groups, no event of the cause, or no two groups at risk together at an event.
     EventCodeError, FollowUpError, MissingValuesError, ColumnNotFoundError
         Events, times or names that cannot be used.
 
@@ -60,6 +62,8 @@ def gray_test(
     -----
     MissingRowsWarning
         Rows left out because the group or stratum is missing.
+    FitWarning
+        Groups that are never at risk with others at an event are left out, as in `cobalamin.models.curves.logrank.logrank`.
 
     Notes
     -----
@@ -96,7 +100,24 @@ def gray_test(
         rows = keep & (layers.code == layer)
         one = gray_scores(follow.exit[rows], kind[rows], code[rows], len(present), rho)
         score, variance = score + one[0], variance + one[1]
-    return _test(score[:-1], variance[:-1, :-1])
+    labels = [groups.labels[i] for i in present]
+    kept = _compared(np.diag(variance), Grouping(groups.name, tuple(labels), code, groups.declared))[:-1]
+    return _test(score[kept], variance[np.ix_(kept, kept)])
+
+
+def _compared(variance: Floats, groups: Grouping) -> Ints:
+    """Return the groups that are at risk with others at an event; warn of the rest, refuse where there is none."""
+    alone = ~(variance > _TOLERANCE * variance.max(initial=0.0))
+    if alone.all():
+        raise DataError(
+            f"{groups.name}: nothing to compare, because at no event two groups are at risk together with somebody who goes on."
+        )
+    if alone.any():
+        names = said([label for label, out in zip(groups.labels, alone, strict=True) if out], declared=groups.declared)
+        warnings.warn(
+            f"{groups.name}: never compared with the others at an event, left out of the test: {names}.", FitWarning, stacklevel=3
+        )
+    return np.flatnonzero(~alone)
 
 
 def _listed(names: str | list[str] | None) -> list[str]:
