@@ -35,10 +35,11 @@ def exhibits_loglog(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
     Returns
     -------
     list of Exhibit
-        Empty without such rows at times above 0.
+        Empty without such rows at two times above 0 or more: a single point has no slope.
     """
     rows = estimates.where(analysis="proportional hazards", context="curve", measure=MEASURE)
     frame = _drawable(rows.frame)
+    frame = frame.loc[frame.groupby(["model", "outcome", "level"])["at"].transform("nunique") > 1]
     found = dict.fromkeys(zip(frame["model"], frame["outcome"], frame["level"], strict=True))
     return [_loglog(rows.where(model=m, outcome=o, level=s), (m, o, s), facts) for m, o, s in found]
 

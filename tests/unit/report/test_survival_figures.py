@@ -325,3 +325,10 @@ def test_wild_bands_do_not_flatten_the_curve() -> None:
     (figure,) = exhibits_schoenfeld(Estimates.from_rows(rows), facts())
     assert "inf" not in svg_of(figure).lower().replace("information", "")
     assert "hazard ratio 1.11 at 1, 1.49 at 4" in figure.alt
+
+
+def test_a_log_log_plot_of_a_single_point_is_not_drawn() -> None:
+    common = {"analysis": "proportional hazards", "context": "curve", "measure": "log minus log survival", "subgroup": "a", "model": "g"}
+    rows = [{**common, "at": 0.0, "value": math.nan}, {**common, "at": 50.0, "value": -2.0}]
+    assert exhibits_loglog(Estimates.from_rows(rows), facts()) == []
+    assert len(exhibits_loglog(Estimates.from_rows([*rows, {**common, "at": 60.0, "value": -1.5}]), facts())) == 1
