@@ -94,7 +94,8 @@ def test_yes_no_variables_take_one_line() -> None:
 
 def test_models_fits_and_attrition() -> None:
     models = texts(exhibit_models(onset_estimates(), onset_facts()))
-    assert models[0][1:4] == ("primary", "Cox proportional-hazards regression, lag 2 years", "age, sex, autoimmune gastritis, thyroid disease and calendar year")
+    adjusted = "age, sex, autoimmune gastritis, thyroid disease and calendar year"
+    assert models[0][1:4] == ("primary", "Cox proportional-hazards regression, lag 2 years", adjusted)
     assert models[1][3] == "unadjusted"
     assert texts(exhibit_fits(onset_estimates(), onset_facts()))[0] == (
         "Adjusted, lag 2 years",
