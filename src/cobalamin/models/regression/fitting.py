@@ -203,12 +203,13 @@ def likelihoods_of(ready: Prepared, found: Solution) -> Likelihoods:
     y, weight, likelihood = objective.y, objective.weight, objective.likelihood
     constant, top = float(weight @ likelihood.constant(y)), float(weight @ likelihood.top(y))
     null = null_kernel(objective, ready.matrix.formula.intercept)
-    own = found.loglik
+    own, plain = found.loglik, null
     if objective.firth:
         # deviances are those of the likelihood itself; the penalty is stated for the covariates as they came, not standardised
-        own = replace(objective, firth=False).evaluate(found.beta).loglik
+        unpenalised = replace(objective, firth=False)
+        own, plain = unpenalised.evaluate(found.beta).loglik, null_kernel(unpenalised, ready.matrix.formula.intercept)
         constant -= float(np.linalg.slogdet(found.back[~found.aliases])[1])
-    return Likelihoods(found.loglik + constant, null + constant, 2 * (top - own), 2 * (top - null))
+    return Likelihoods(found.loglik + constant, null + constant, 2 * (top - own), 2 * (top - plain))
 
 
 def null_kernel(objective: Objective, intercept: bool) -> float:
