@@ -25,6 +25,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "C": ("reference",),
     "Treatment": ("reference",),
     "rcs": ("k", "knots"),
+    "fp": (),
     "ns": ("df",),
     "bs": ("df", "degree", "knots"),
 }

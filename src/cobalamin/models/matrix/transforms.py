@@ -36,7 +36,8 @@ def formula_functions() -> Mapping[str, Callable[..., Any]]:
     from formulaic.transforms import TRANSFORMS
     from formulaic.utils.stateful_transforms import stateful_transform
 
-    plain = {"log": np.log, "log2": np.log2, "log10": np.log10, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs, "pmin": _pmin, "pmax": _pmax}
+    plain: dict[str, Callable[..., Any]] = {"log": np.log, "log2": np.log2, "log10": np.log10, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
+    plain |= {"pmin": _pmin, "pmax": _pmax, "fp": _fp}
     learned = {name: stateful_transform(function) for name, function in {"C": _factor, "rcs": _rcs, "ns": _ns, "bs": _bs}.items()}
     return {**plain, **learned, "Treatment": Treatment, "center": TRANSFORMS["center"], "scale": TRANSFORMS["scale"]}
 
@@ -127,6 +128,22 @@ def _bs(x: Any, df: int | None = None, knots: Sequence[float] | None = None, deg
         raise FormulaError(f"bs(): degree must be 1 to 5, df between the degree and {_MAX_BS_DF}, and at most {_MAX_BS_DF} knots.")
     made = basis_spline(values, df=df, knots=knots, degree=degree, _state=_state)
     return _columns(np.column_stack([np.asarray(made[key]) for key in sorted(made)]))
+
+
+def _fp(x: Any, *powers: Any) -> dict[int, Floats]:
+    """Make the columns of a fractional polynomial: x^p, the logarithm for 0, and x^p log x for a power that comes again."""
+    values = _numbers(x, "fp")
+    allowed = all(isinstance(p, int | float) and not isinstance(p, bool) and -3 <= p <= 3 for p in powers)
+    if not 1 <= len(powers) <= 3 or not allowed:
+        raise FormulaError("fp(): give one to three powers between -3 and 3, such as fp(x, -0.5, 0); 0 is the logarithm.")
+    low = int((values <= 0).sum())
+    if low:
+        raise DataError(f"fp(): {low} of {len(values)} values are 0 or negative. Add a constant to the variable first.")
+    columns: dict[int, Floats] = {}
+    for j, power in enumerate(powers):
+        again = j and power == powers[j - 1]
+        columns[j + 1] = columns[j] * np.log(values) if again else np.log(values) if power == 0 else values**power
+    return columns
 
 
 def _numbers(x: Any, function: str) -> Floats:
