@@ -15,7 +15,7 @@ from cobalamin.models.cox.sweeps import prefix_sums
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 # covariates whose score residuals are held at once where only their sums are wanted
-_AT_ONCE = 4
+_AT_ONCE = 2
 
 
 def score_residuals(likelihood: PartialLikelihood, b: Floats) -> Floats:

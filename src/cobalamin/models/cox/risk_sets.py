@@ -265,7 +265,8 @@ def _rank_keys(keys: Ints, values: Ints, offset: int) -> Ints:
     """Count the keys at or below each value."""
     top = int(values.max(initial=0)) + offset
     if top <= 8 * len(values) + 1000:
-        table = np.zeros(top + 1, dtype=np.int64)
+        # small integers: the table may be several times as long as the data
+        table = np.zeros(top + 1, dtype=np.int8)
         table[keys] = 1
-        return np.cumsum(table)[values]
+        return np.cumsum(table, dtype=np.int32)[values].astype(np.int64)
     return np.searchsorted(keys, values, side="right").astype(np.int64)

@@ -109,7 +109,7 @@ def bin_sums(
     n, risk = len(exit_at), np.empty(len(exit_at))
     out = np.zeros((len(b) + 1, count + 1))
     # a chunk makes a table of all bins: it must have some rows per bin to be worth it
-    size = BLOCK * max(8, -(-4 * count // BLOCK))
+    size = BLOCK * max(8, -(-16 * count // BLOCK))
     near = columns.near
 
     def sweep(chunk: slice) -> Floats:
