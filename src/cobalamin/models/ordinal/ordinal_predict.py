@@ -247,7 +247,7 @@ def _without_error(parts: OrdinalParts, x: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _warn_of_crossing(predictor: Floats) -> None:
-    crossed = int((np.diff(predictor, axis=1) < 0).any(axis=1).sum())
+    crossed = int((predictor[:, 1:] < predictor[:, :-1]).any(axis=1).sum())
     if crossed:
         text = (
             f"Thresholds cross in {crossed} of {len(predictor)} rows: the partial model gives them probabilities outside 0 to 1. Make fewer"

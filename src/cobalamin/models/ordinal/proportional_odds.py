@@ -114,7 +114,7 @@ def _brant(parts: OrdinalParts, terms: Mapping[str, Ints]) -> dict[str, tuple[fl
     outcomes = [(parts.categories.code > j).astype(np.float64) for j in range(cuts)]
     names = ("Intercept", *parts.matrix.names)
     fits = [maximum(Rows(x, y, parts.weight, None, names), profile=False) for y in outcomes]
-    b = np.stack([found.coefficients for found in fits])
+    b = np.stack([np.where(np.isfinite(found.coefficients), found.coefficients, np.nan) for found in fits])
     variance = _joint_model(fits, parts.weight) if parts.spread is None else _joint_robust(fits, outcomes, parts)
     answers: dict[str, tuple[float, int]] = {}
     for term, columns in terms.items():

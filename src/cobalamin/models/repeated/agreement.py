@@ -215,7 +215,10 @@ def _agreement_limits(s: MeanSquares, one: float, upto: float) -> tuple[float, f
     else:
         ratio = s.raters / s.error
         other = n * (1 + (k - 1) * one) - k * one
-        df = (n - 1) * (k - 1) * (k * one * ratio + other) ** 2 / ((n - 1) * (k * one * ratio) ** 2 + other**2)
+        spread = (n - 1) * (k * one * ratio) ** 2 + other**2
+        if spread == 0:  # subjects do not differ at all
+            return np.nan, np.nan
+        df = (n - 1) * (k - 1) * (k * one * ratio + other) ** 2 / spread
     down, up = fdtri(n - 1, df, upto), fdtri(df, n - 1, upto)
     shared = k * s.raters + (k * n - k - n) * s.error
     return (
