@@ -98,3 +98,13 @@ def test_results_show_themselves(people: pd.DataFrame) -> None:
     for thing in (fit, curves):
         assert "<" in thing._repr_html_()
         assert len(repr(thing)) < 300
+
+
+def test_the_stub_for_editors_has_the_same_names() -> None:
+    from pathlib import Path
+
+    stub = (Path(cb.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
+    names = {line.split(" as ")[1] for line in stub.splitlines() if line.startswith("from cobalamin.")}
+    homes = {line.split(" as ")[1]: line.split()[1] for line in stub.splitlines() if line.startswith("from cobalamin.")}
+    assert names == set(cb.__all__)
+    assert all(homes[name] == f"cobalamin.{cb._HOME[name]}" for name in names)
