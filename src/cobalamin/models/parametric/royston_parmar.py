@@ -14,6 +14,7 @@ import pandas as pd
 from cobalamin.core.errors import ColumnNotFoundError, DataError, FitWarning, FollowUpError, did_you_mean, list_names
 from cobalamin.core.followup import FollowUp, follow_up
 from cobalamin.models.covariance import cluster_codes, expand_matrix, expand_vector, influence, sandwich
+from cobalamin.models.cox.newton import covariance_of
 from cobalamin.models.fit import Family, Fit
 from cobalamin.models.grouping import whole
 from cobalamin.models.likelihood.notes import few_events_text, term_texts
@@ -255,7 +256,8 @@ def _spline_names(matrix: Matrix, solved: FlexibleSolved) -> tuple[str, ...]:
 
 def _sandwich(rows: _Rows, solved: FlexibleSolved) -> Floats:
     scores = solved.likelihood.rows(solved.solution.b)[1] * rows.weights[rows.used][:, None]
-    effect = influence(scores @ solved.likelihood.root, solved.model)
+    turn = solved.likelihood.inverse
+    effect = influence(scores, covariance_of(solved.solution.value.information)) @ turn.T
     return sandwich(effect, None if rows.clusters is None else cluster_codes(rows.clusters[rows.used]))
 
 

@@ -36,8 +36,8 @@ class FlexibleLikelihood:
         Logarithm of the exit.
     weights : ndarray, shape (n,)
         Case weights.
-    root : ndarray, shape (k, k)
-        Parameters of the orthonormal columns = ``root @`` parameters of the data.
+    root, inverse : ndarray, shape (k, k)
+        Parameters of the orthonormal columns = ``root @`` parameters of the data, and back.
     """
 
     scale: str
@@ -49,6 +49,7 @@ class FlexibleLikelihood:
     log_time: Floats
     weights: Floats
     root: Floats
+    inverse: Floats
 
     def rows(self, theta: Floats) -> tuple[Floats, Floats]:
         """Return log-likelihood and score of each row, shapes (n,) and (n, k)."""
@@ -130,7 +131,13 @@ def flexible_likelihood(curve: FlexibleCurve, x: Floats, follow: FollowUp, weigh
     columns, slopes = curve.design(x, u)
     late_rows = np.flatnonzero(follow.entry > 0)
     late, _ = curve.design(x[late_rows], np.log(follow.entry[late_rows]))
+    # a covariate far from 0 (a date, a year) would drown the digits of the others: the constant of the spline takes its mean
+    p, center = x.shape[1], x.mean(axis=0)
+    columns[:, :p] -= center
+    late[:, :p] -= center
     root = np.asarray(np.linalg.qr(columns * np.sqrt(weights / weights.sum())[:, None])[1])
     inverse = np.linalg.inv(root)
     parts = (columns @ inverse, slopes @ inverse, late @ inverse)
-    return FlexibleLikelihood(curve.scale, *parts, late_rows, follow.event > 0, u, weights, root)
+    there, back = np.eye(len(root)), np.eye(len(root))
+    there[p, :p], back[p, :p] = center, -center
+    return FlexibleLikelihood(curve.scale, *parts, late_rows, follow.event > 0, u, weights, root @ there, back @ inverse)

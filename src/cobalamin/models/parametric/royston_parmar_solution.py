@@ -23,6 +23,7 @@ Bools = npt.NDArray[np.bool_]
 
 _SPECIAL = {"hazard": "weibull", "odds": "loglogistic", "normal": "lognormal"}
 LIMIT_ROWS = 20_000  # up to here the finite limit of an infinite coefficient is looked for
+_ROUNDING = 1e-14  # a column that varies less, as a share of its size, does so by the error of its arithmetic
 _GRID = 200  # times at which the spline is looked at
 
 
@@ -135,7 +136,7 @@ def solve_flexible(x: Floats, follow: FollowUp, weights: Floats, df: int, scale:
     plain = replace(curve, varying=())
     alone = flexible_likelihood(plain, kept[:, :0], follow, weights)
     null = climb(alone.evaluate, alone.root @ _start(plain, kept[:, :0], follow, weights))
-    inverse = np.asarray(np.linalg.inv(likelihood.root), dtype=np.float64)
+    inverse = likelihood.inverse
     model = inverse @ covariance_of(solution.value.information) @ inverse.T
     evaluate, b = _in_units(likelihood), inverse @ solution.b
     infinite = _infinite(solution, inverse, evaluate, kept)
@@ -147,9 +148,10 @@ def _independent(x: Floats) -> Bools:
     """Find columns that are no linear combination of earlier ones and a constant."""
     if not x.shape[1]:
         return np.zeros(0, dtype=bool)
-    spread = x.std(axis=0)
-    moving = spread > 1e-12 * np.abs(x).max(axis=0)
-    return np.asarray(moving & independent_columns((x - x.mean(axis=0)) / np.where(moving, spread, 1.0)))
+    centred = x - x.mean(axis=0)
+    spread = centred.std(axis=0)
+    moving = spread > _ROUNDING * np.abs(x).max(axis=0)
+    return np.asarray(moving & independent_columns(centred / np.where(moving, spread, 1.0)))
 
 
 def _start(curve: FlexibleCurve, x: Floats, follow: FollowUp, weights: Floats) -> Floats:
