@@ -15,7 +15,7 @@ from cobalamin.models.regression.fitting import Assembly, Likelihoods, assemble,
 from cobalamin.models.regression.likelihoods import POISSON, negative_binomial_of
 from cobalamin.models.regression.regression import likelihood_holds
 from cobalamin.models.regression.request import Penalty, Prepared, Request, Robust, prepare
-from cobalamin.models.regression.solution import Rows, Solution, maximum
+from cobalamin.models.regression.solution import Rows, Solution, again, maximum
 from cobalamin.models.regression.theta import Counts, Theta, estimate_theta, overdispersed
 from cobalamin.models.regression.variance import variance_of
 from cobalamin.models.survey import Survey
@@ -215,7 +215,7 @@ def negative_binomial(
     return assemble(ready, found, variance_of(ready, found), kind)
 
 
-def joint_maximum(rows: Rows, *, profile: bool = False, start: Floats | None = None) -> tuple[Solution, Theta]:
+def joint_maximum(rows: Rows, *, profile: bool = False) -> tuple[Solution, Theta]:
     """Maximize coefficients and theta of negative binomial counts in turn.
 
     Parameters
@@ -224,8 +224,6 @@ def joint_maximum(rows: Rows, *, profile: bool = False, start: Floats | None = N
         Covariates, counts, weights, offset.
     profile : bool
         Whether to seek profile-likelihood limits of infinite coefficients.
-    start : ndarray, shape (p,), optional
-        Coefficients near the maximum.
 
     Returns
     -------
@@ -241,7 +239,7 @@ def joint_maximum(rows: Rows, *, profile: bool = False, start: Floats | None = N
     """
     used = rows.weight > 0
     counts = Counts.of(rows.y[used], rows.weight[used])
-    found = maximum(rows, POISSON, profile=profile, start=start)
+    found = maximum(rows, POISSON, profile=profile)
     if not overdispersed(counts, np.exp(found.eta[used])):
         return found, Theta(np.inf, np.nan)
     theta: Theta | None = None
@@ -253,8 +251,7 @@ def joint_maximum(rows: Rows, *, profile: bool = False, start: Floats | None = N
         theta = new
         if steady:
             return found, theta
-        begin = found.coefficients if np.isfinite(found.coefficients).all() else None
-        found = maximum(rows, negative_binomial_of(theta.value), profile=profile, start=begin)
+        found = again(rows, found, negative_binomial_of(theta.value), profile=profile)
     value = np.nan if theta is None else theta.value
     raise ConvergenceError(
         f"theta (now {value:.4g}) does not stand still after {ALTERNATIONS} alternations. If it is large, the counts vary hardly more"

@@ -105,7 +105,6 @@ def maximum(
     level: float = 0.95,
     firth: bool = False,
     scale: float = 1.0,
-    start: Floats | None = None,
 ) -> Solution:
     """Maximize a likelihood over columns that may be aliased and outcomes that may be separated.
 
@@ -123,8 +122,6 @@ def maximum(
         Whether to add Firth's penalty.
     scale : float
         Size of the linear predictor by which a step is small.
-    start : ndarray, shape (p,), optional
-        Coefficients near the maximum, from an earlier fit of the same columns.
 
     Returns
     -------
@@ -149,8 +146,7 @@ def maximum(
     if not kept.all():
         z, back = z[:, kept], back[:, kept]
     objective = _objective(rows, z, counted, likelihood, firth, scale)
-    first = _start(objective) if start is None else np.asarray(np.linalg.lstsq(back, np.where(kept, start, 0.0), rcond=None)[0])
-    optimum, separation = ascend(objective, _inside(objective, first), back)
+    optimum, separation = ascend(objective, _inside(objective, _start(objective)), back)
     if separation is not None:
         limits = level if profile and len(rows.y) <= MOST_PROFILE_ROWS else None
         return _in_the_limit(objective, optimum, separation, (z, back, ~kept), (rows.offset, counted), limits)
@@ -170,6 +166,49 @@ def maximum(
         loglik=optimum.loglik,
         limits={},
         iterations=optimum.iterations,
+        objective=objective,
+    )
+
+
+def again(rows: Rows, found: Solution, likelihood: Likelihood, *, profile: bool = True) -> Solution:
+    """Maximize another likelihood of the same rows from where one was: columns are not standardised and sorted out anew.
+
+    Parameters
+    ----------
+    rows : Rows
+        Covariates, outcomes and weights.
+    found : Solution
+        The maximum of the likelihood before.
+    likelihood : Likelihood
+        The new one.
+    profile : bool
+        Whether to seek profile-likelihood limits of infinite coefficients.
+
+    Returns
+    -------
+    Solution
+        The new maximum.
+
+    Raises
+    ------
+    ConvergenceError
+        No maximum found.
+    """
+    if found.separated.any():
+        return maximum(rows, likelihood, profile=profile)
+    objective = replace(found.objective, likelihood=likelihood)
+    optimum = climb(objective, found.beta, limit=60)
+    if not optimum.converged:
+        raise ConvergenceError(_why_not(rows.names, found.back, optimum, likelihood))
+    eta = found.z @ optimum.beta if rows.offset is None else found.z @ optimum.beta + rows.offset
+    return replace(
+        found,
+        coefficients=np.where(found.aliases, np.nan, found.back @ optimum.beta),
+        beta=optimum.beta,
+        bread=_bread(objective, optimum, eta if found.counted.all() else eta[found.counted]),
+        eta=eta,
+        loglik=optimum.loglik,
+        iterations=found.iterations + optimum.iterations,
         objective=objective,
     )
 
