@@ -111,8 +111,8 @@ def bootstrap(
 
     require_rows(data, [cluster])
     units = _units(data, cluster)
-    if len(units) < 2:
-        raise DataError(f"bootstrap: {len(units)} unit to draw from; expected at least 2.")
+    if len(units.size) < 2:
+        raise DataError(f"bootstrap: {len(units.size)} unit to draw from; expected at least 2.")
     seeds = np.random.SeedSequence(seed).spawn(replicates)
     drawn = Parallel(n_jobs=workers)(delayed(_once)(statistic, data, units, stream, cluster) for stream in seeds)
     kept = [values for values in drawn if values is not None]
@@ -124,27 +124,45 @@ def bootstrap(
     return Bootstrapped(np.asarray(statistic(data), dtype=np.float64), np.array(kept), failed)
 
 
-def _units(data: pd.DataFrame, cluster: str | None) -> list[npt.NDArray[np.int64]]:
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """What is drawn: positions of the rows of each unit, one unit after the other."""
+
+    rows: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int64]
+
+    def draw(self, stream: np.random.SeedSequence) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Draw as many units as there are; return positions of rows and the number of the draw that each came with."""
+        n = len(self.size)
+        drawn = np.random.default_rng(stream).integers(n, size=n)
+        if len(self.rows) == n:
+            return self.rows[drawn], np.arange(n)
+        size = self.size[drawn]
+        begin = (np.cumsum(self.size) - self.size)[drawn]
+        first = np.cumsum(size) - size
+        return self.rows[np.arange(size.sum()) + np.repeat(begin - first, size)], np.repeat(np.arange(n), size)
+
+
+def _units(data: pd.DataFrame, cluster: str | None) -> _Units:
     if cluster is None:
-        return list(np.arange(len(data))[:, None])
+        return _Units(np.arange(len(data)), np.ones(len(data), dtype=np.int64))
     code = data[cluster].factorize()[0]
     if (code < 0).any():
         raise DataError(f"{cluster}: {int((code < 0).sum())} of {len(code)} rows have no cluster.")
-    order = np.argsort(code, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(code))[:-1])
+    return _Units(np.argsort(code, kind="stable"), np.bincount(code))
 
 
 def _once(
     statistic: Callable[[pd.DataFrame], Floats],
     data: pd.DataFrame,
-    units: list[npt.NDArray[np.int64]],
+    units: _Units,
     stream: np.random.SeedSequence,
     cluster: str | None,
 ) -> Floats | None:
-    draw = np.random.default_rng(stream).integers(len(units), size=len(units))
-    rows = data.iloc[np.concatenate([units[k] for k in draw])].reset_index(drop=True)
+    places, number = units.draw(stream)
+    rows = data.take(places).reset_index(drop=True)
     if cluster is not None:  # a cluster drawn twice is two clusters
-        rows = rows.assign(**{cluster: np.repeat(np.arange(len(draw)), [len(units[k]) for k in draw])})
+        rows = rows.assign(**{cluster: number})
     try:
         return np.asarray(statistic(rows), dtype=np.float64)
     except CobalaminError:

@@ -15,7 +15,6 @@ from cobalamin.models.grouping import require_rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-COLUMNS = ("interval_start", "interval_end", "person_time")
 
 
 def split_person_time(
@@ -77,6 +76,8 @@ def split_person_time(
     """
     require_rows(data, [entry, exit, event, origin])
     cuts = _cuts(breaks)
+    if origin is not None and {entry, exit} & {"interval_start", "interval_end"}:
+        raise DataError("interval_start and interval_end are made anew on the scale of the breaks: name other columns with origin=.")
     if band is not None and band in data.columns:
         raise DataError(f"band='{band}': the table has a column of that name already.")
     times = follow_up(exit=data[exit], event=data[event], entry=data[entry], kinds=None, names=(entry, exit, event))
@@ -84,11 +85,23 @@ def split_person_time(
     start, stop = (times.entry, times.exit) if zero is None else (times.entry - zero, times.exit - zero)
     first = np.searchsorted(cuts, start, side="right")
     pieces = np.searchsorted(cuts, stop, side="left") - first + 1
-    row, within = _positions(pieces)
-    at = first[row] + within
-    edges = np.concatenate([[-np.inf], cuts, [np.inf]])
-    low, high = np.maximum(start[row], edges[at]), np.minimum(stop[row], edges[at + 1])
-    return _assemble(data, (entry, exit, event), row, within == pieces[row] - 1, low, high, zero, _bands(cuts, at) if band else None, band)
+    end = np.cumsum(pieces)
+    begin = end - pieces
+    at = np.repeat(first - begin, pieces)
+    at += np.arange(len(at))
+    # a piece ends at the edge of its band, but the first begins and the last ends with the person
+    low, high = np.concatenate([[-np.inf], cuts])[at], np.append(cuts, np.inf)[at]
+    low[begin], high[end - 1] = start, stop
+    made = {"interval_start": low, "interval_end": high, "person_time": high - low}
+    shift = None if zero is None else np.repeat(zero, pieces)
+    moved = [edge.copy() if shift is None else edge + shift for edge in (low, high)]
+    moved[0][begin], moved[1][end - 1] = times.entry, times.exit  # to the last digit
+    code = np.zeros(len(at), dtype=times.event.dtype)
+    code[end - 1] = times.event
+    own = {entry: moved[0], exit: moved[1], event: code}
+    kept = {name: own[name] if name in own else data[name].array.repeat(pieces) for name in data.columns if name in own or name not in made}
+    labels = {} if band is None else {band: _bands(cuts, at)}
+    return pd.DataFrame({**kept, **made, **labels}, index=data.index.repeat(pieces), copy=False)  # the arrays are ours
 
 
 def _cuts(breaks: Any) -> Floats:
@@ -106,38 +119,7 @@ def _origin(values: pd.Series, name: str) -> Floats:
     return zero
 
 
-def _positions(pieces: Ints) -> tuple[Ints, Ints]:
-    """Return the row of each piece and its number within the row."""
-    row = np.repeat(np.arange(len(pieces)), pieces)
-    begin = np.cumsum(pieces) - pieces
-    return row, np.arange(len(row)) - begin[row]
-
-
-def _assemble(
-    data: pd.DataFrame,
-    names: tuple[str, str, str],
-    row: Ints,
-    last: npt.NDArray[np.bool_],
-    low: Floats,
-    high: Floats,
-    zero: Floats | None,
-    bands: pd.Categorical | None,
-    band: str | None,
-) -> pd.DataFrame:
-    entry, exit, event = names
-    shift = 0.0 if zero is None else zero[row]
-    code = data[event].to_numpy()[row].copy()
-    code[~last] = 0
-    new = {entry: low + shift, exit: high + shift, event: code}
-    added: dict[str, Any] = {"interval_start": low, "interval_end": high, "person_time": high - low}
-    if band is not None:
-        added[band] = bands
-    kept = {name: new.get(name) for name in data.columns if name not in COLUMNS or name in new}
-    columns = {name: data[name].take(row).array if value is None else value for name, value in kept.items()}
-    return pd.DataFrame({**columns, **added}, index=data.index.take(row), copy=False)  # the arrays are ours
-
-
 def _bands(cuts: Floats, at: Ints) -> pd.Categorical:
     texts = [f"{cut:g}" for cut in cuts]
     labels = [f"< {texts[0]}", *(f"[{a}, {b})" for a, b in pairwise(texts)), f">= {texts[-1]}"]
-    return pd.Categorical.from_codes(at.tolist(), pd.Index(labels), ordered=True)
+    return pd.Categorical.from_codes(at, pd.Index(labels), ordered=True)  # type: ignore[arg-type]
