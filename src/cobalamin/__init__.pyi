@@ -16,12 +16,14 @@ from cobalamin.dictionary.check import check as check
 from cobalamin.dictionary.dictionary import Dictionary as Dictionary
 from cobalamin.dictionary.dictionary import load_dictionary as load_dictionary
 from cobalamin.dictionary.failure_report import FailureReport as FailureReport
+from cobalamin.models.after.bootstrap import Bootstrapped as Bootstrapped
 from cobalamin.models.after.bootstrap import bootstrap as bootstrap
 from cobalamin.models.after.fractional_polynomial import fractional_polynomial as fractional_polynomial
 from cobalamin.models.after.interaction import interaction as interaction
 from cobalamin.models.after.interaction import interaction_estimates as interaction_estimates
 from cobalamin.models.after.profile_interval import profile_interval as profile_interval
 from cobalamin.models.after.standardize import standardize as standardize
+from cobalamin.models.after.standardized import Standardized as Standardized
 from cobalamin.models.after.wald import wald_test as wald_test
 from cobalamin.models.competing.absolute_risk import absolute_risk as absolute_risk
 from cobalamin.models.competing.absolute_risk import cause_specific as cause_specific
@@ -66,6 +68,7 @@ from cobalamin.models.multistate.multistate import multi_state as multi_state
 from cobalamin.models.multistate.multistate_result import MultiState as MultiState
 from cobalamin.models.multistate.multistate_rows import transition_rows as transition_rows
 from cobalamin.models.ordinal.marginal_effects import marginal_effects as marginal_effects
+from cobalamin.models.ordinal.mixed_result import random_intercepts as random_intercepts
 from cobalamin.models.ordinal.ordinal import ordinal as ordinal
 from cobalamin.models.ordinal.ordinal_mixed import ordinal_mixed as ordinal_mixed
 from cobalamin.models.ordinal.ordinal_predict import predict_ordinal as predict_ordinal
@@ -85,6 +88,7 @@ from cobalamin.models.regression.regression import logistic as logistic
 from cobalamin.models.regression.risks import risk_difference as risk_difference
 from cobalamin.models.regression.risks import risk_ratio as risk_ratio
 from cobalamin.models.repeated.agreement import icc as icc
+from cobalamin.models.repeated.agreement_data import Agreement as Agreement
 from cobalamin.models.repeated.agreement_kappa import weighted_kappa as weighted_kappa
 from cobalamin.models.repeated.agreement_limits import limits_of_agreement as limits_of_agreement
 from cobalamin.models.repeated.baseline import change_from_baseline as change_from_baseline

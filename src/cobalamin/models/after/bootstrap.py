@@ -160,7 +160,7 @@ def _once(
     cluster: str | None,
 ) -> Floats | None:
     places, number = units.draw(stream)
-    rows = data.take(places).reset_index(drop=True)
+    rows = data.take(places).set_axis(pd.RangeIndex(len(places)), copy=False)
     if cluster is not None:  # a cluster drawn twice is two clusters
         rows = rows.assign(**{cluster: number})
     try:
