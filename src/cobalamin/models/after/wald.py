@@ -118,18 +118,64 @@ def _places(fit: Fit, terms: Sequence[str]) -> npt.NDArray[np.int64]:
     return np.unique(np.concatenate([known.get(term, names.get(term)) for term in terms])).astype(np.int64)
 
 
-def _test(fit: Fit, where: npt.NDArray[np.int64]) -> dict[str, float]:
-    from scipy.special import fdtrc
+def wald_of_contrasts(fit: Fit, contrasts: Floats) -> dict[str, float]:
+    """Test that sums of coefficients are all 0.
 
+    Parameters
+    ----------
+    fit : Fit
+        A model.
+    contrasts : ndarray, shape (k, p)
+        Weights of the coefficients, a row for each sum.
+
+    Returns
+    -------
+    dict
+        chi2, df (the rank of what is tested), p_value.
+
+    Raises
+    ------
+    DataError
+        An infinite coefficient or an alias under test.
+
+    Notes
+    -----
+    ``(Lb)' (LVL')^- (Lb)``. The variances are brought to 1 first: coefficients of x and of x^3 differ by many powers of ten, and a rank
+    found on their own scales would lose the smaller one.
+
+    Examples
+    --------
+    >>> from cobalamin.models.cox.cox import cox
+    >>> people = pd.DataFrame({"t": range(1, 41), "d": 1, "g": list("abca") * 10})
+    >>> wald_of_contrasts(cox("g", people, exit="t", event="d"), np.array([[1.0, -1.0]]))["df"]
+    1
+    """
+    used = (contrasts != 0).any(axis=0)
+    if not np.isfinite(fit.coefficients[used]).all():
+        raise DataError("a coefficient under test is infinite or an alias of others; merge levels, or fit with penalty='firth'.")
+    part = contrasts[:, used]
+    return _quadratic(part @ fit.coefficients[used], part @ fit.covariance[np.ix_(used, used)] @ part.T, fit.df_residual)
+
+
+def _test(fit: Fit, where: npt.NDArray[np.int64]) -> dict[str, float]:
     b, real = fit.coefficients[where], ~np.isnan(fit.coefficients[where])
     if np.isinf(b[real]).any():
         raise DataError("a coefficient under test is infinite; fit with penalty='firth', or use a likelihood-ratio test.")
     if not real.any():
         raise DataError("all coefficients under test are aliases of others; there is nothing to test.")
-    inner = fit.covariance[np.ix_(where[real], where[real])]
-    chi2, df = float(b[real] @ np.linalg.pinv(inner, hermitian=True) @ b[real]), int(np.linalg.matrix_rank(inner, hermitian=True))
-    if np.isfinite(fit.df_residual):
-        return {"chi2": chi2, "df": df, "p_value": float(fdtrc(df, fit.df_residual, chi2 / df)) if df else np.nan}
+    return _quadratic(b[real], fit.covariance[np.ix_(where[real], where[real])], fit.df_residual)
+
+
+def _quadratic(b: Floats, covariance: Floats, df_residual: float) -> dict[str, float]:
+    from scipy.special import fdtrc
+
+    error = np.sqrt(np.diag(covariance))
+    error = np.where(error > 0, error, 1.0)
+    z, inner = b / error, covariance / np.outer(error, error)
+    chi2, df = float(z @ np.linalg.pinv(inner, hermitian=True) @ z), int(np.linalg.matrix_rank(inner, hermitian=True))
+    if np.isfinite(df_residual):
+        enough = df > 0 and df_residual > 0
+        return {"chi2": chi2, "df": df, "p_value": float(fdtrc(df, df_residual, chi2 / df)) if enough else np.nan}
     return {"chi2": chi2, "df": df, "p_value": _tail(chi2, df)}
 
 
