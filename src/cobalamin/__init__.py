@@ -85,7 +85,7 @@ _ROOMS = {
     "models.repeated.agreement_kappa": "weighted_kappa",
     "models.repeated.agreement_limits": "limits_of_agreement",
     "models.repeated.baseline": "change_from_baseline",
-    "models.repeated.bounded": "bounded_score",
+    "models.repeated.bounded": "bounded_score expected_score",
     "models.repeated.gee": "gee",
     "models.repeated.mixed": "mixed",
     "models.repeated.mixed_after": "component_estimates predict_mixed random_effects variance_components",

@@ -93,6 +93,7 @@ from cobalamin.models.repeated.agreement_kappa import weighted_kappa as weighted
 from cobalamin.models.repeated.agreement_limits import limits_of_agreement as limits_of_agreement
 from cobalamin.models.repeated.baseline import change_from_baseline as change_from_baseline
 from cobalamin.models.repeated.bounded import bounded_score as bounded_score
+from cobalamin.models.repeated.bounded import expected_score as expected_score
 from cobalamin.models.repeated.gee import gee as gee
 from cobalamin.models.repeated.mixed import mixed as mixed
 from cobalamin.models.repeated.mixed_after import component_estimates as component_estimates
