@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,6 +23,8 @@ from cobalamin.study.sections import (
     SourceSection,
     StudySection,
 )
+
+Checked = TypeVar("Checked", bound=Section)
 
 
 class Protocol(Section):
@@ -66,13 +68,33 @@ def load_protocol(path: Path) -> Protocol:
     ProtocolError
         No such file, broken TOML, an unknown key (with the nearest known one), a wrong type, or a contradiction.
     """
+    return parse_protocol(read_protocol_file(path), name=path.name)
+
+
+def read_protocol_file(path: Path) -> dict[str, Any]:
+    """Read a protocol as nested mappings, unchecked.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file.
+
+    Returns
+    -------
+    dict
+        What ``tomllib`` returns.
+
+    Raises
+    ------
+    ProtocolError
+        No such file, or broken TOML.
+    """
     if not path.is_file():
         raise ProtocolError(f"{path.name}: no such protocol in '{path.parent.name}'. A study folder holds a protocol.toml.")
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"{path.name}: not readable as TOML: {error}.") from error
-    return parse_protocol(raw, name=path.name)
 
 
 def parse_protocol(raw: Mapping[str, Any], *, name: str = "protocol") -> Protocol:
@@ -95,13 +117,38 @@ def parse_protocol(raw: Mapping[str, Any], *, name: str = "protocol") -> Protoco
     ProtocolError
         As `load_protocol`; all problems are listed at once.
     """
-    try:
-        protocol = Protocol.model_validate(_tuples(_repeated(raw)))
-    except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
-        raise ProtocolError(f"{name}: {len(problems)} problem(s).\n  - " + "\n  - ".join(problems)) from error
+    protocol = validated(Protocol, _repeated(raw), name)
     _refuse_contradictions(protocol, name)
     return protocol
+
+
+def validated(kind: type[Checked], raw: Mapping[str, Any], name: str) -> Checked:
+    """Check nested mappings against a strict model, and list everything that is wrong in words.
+
+    Parameters
+    ----------
+    kind : type of Section
+        The model.
+    raw : mapping
+        What ``tomllib`` returns.
+    name : str
+        How messages call it.
+
+    Returns
+    -------
+    Section
+        Of that kind.
+
+    Raises
+    ------
+    ProtocolError
+        Unknown keys (with the nearest known one), missing keys, wrong types.
+    """
+    try:
+        return kind.model_validate(_tuples(dict(raw)))
+    except ValidationError as error:
+        problems = [_explain(problem, kind) for problem in error.errors()]
+        raise ProtocolError(f"{name}: {len(problems)} problem(s).\n  - " + "\n  - ".join(problems)) from error
 
 
 def source_path(section: SourceSection, folder: Path) -> Path:
@@ -139,11 +186,11 @@ def _repeated(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**raw, "report": {**report, **lists}}
 
 
-def _explain(problem: Any) -> str:
+def _explain(problem: Any, kind: type[Section]) -> str:
     where = [str(part) for part in problem["loc"]]
     place = ".".join(where[:-1]) or "top level"
     if problem["type"] == "extra_forbidden":
-        known = _known_keys(problem["loc"][:-1])
+        known = _known_keys(problem["loc"][:-1], kind)
         hint = did_you_mean(where[-1], known) or f" Known keys: {list_names(sorted(known), 30)}."
         return f"[{place}] unknown key '{where[-1]}'.{hint}"
     if problem["type"] == "missing":
@@ -151,8 +198,8 @@ def _explain(problem: Any) -> str:
     return f"[{place}] {where[-1]}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
 
 
-def _known_keys(loc: tuple[Any, ...]) -> set[str]:
-    model: Any = Protocol
+def _known_keys(loc: tuple[Any, ...], kind: type[Section]) -> set[str]:
+    model: Any = kind
     for part in loc:
         if isinstance(part, int):
             continue

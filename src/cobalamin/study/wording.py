@@ -67,12 +67,12 @@ def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Poli
         definitions=design.definitions(),
         models=tuple(_model_facts(m, design, labels) for m in protocol.model),
         limitations=tuple(Limitation(code, text) for code, text in protocol.study.limitations.items()),
-        disclosure=_disclosure(policy),
+        disclosure=disclosure_sentence(policy),
         protected_curves=policy.active,
         notices=protocol.study.notices,
         cutoffs=_cutoffs(protocol),
         concerns_ls=section.concerns_ls,
-        provenance=_texts(provenance),
+        provenance=provenance_texts(provenance),
     )
 
 
@@ -158,7 +158,19 @@ def _cutoffs(protocol: Protocol) -> tuple[CutOff, ...]:
     return () if spec is None else tuple(CutOff(spec.variable, line.value, line.label) for line in spec.lines)
 
 
-def _disclosure(policy: Policy) -> str:
+def disclosure_sentence(policy: Policy) -> str:
+    """Say which disclosure rules protected the numbers.
+
+    Parameters
+    ----------
+    policy : Policy
+        The rules applied.
+
+    Returns
+    -------
+    str
+        One or more sentences.
+    """
     if not policy.active:
         return "No disclosure control was applied (preset none): whoever passes these numbers on must be allowed to by the data holder."
     small = policy.words.replace("<=", "up to").replace("<", "below")
@@ -173,7 +185,19 @@ def _disclosure(policy: Policy) -> str:
     )
 
 
-def _texts(provenance: Mapping[str, object]) -> dict[str, str | Mapping[str, str]]:
+def provenance_texts(provenance: Mapping[str, object]) -> dict[str, str | Mapping[str, str]]:
+    """Return the manifest's record as texts to print.
+
+    Parameters
+    ----------
+    provenance : mapping
+        Inputs, fingerprints, versions, seed.
+
+    Returns
+    -------
+    dict
+        Texts, or mappings of texts; empty entries are left out.
+    """
     return {
         key: {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else str(value)
         for key, value in provenance.items()
