@@ -65,6 +65,32 @@ def quadratic_forms(x: Floats, matrix: Floats) -> Floats:
     return found
 
 
+def column_spread(x: Floats) -> Floats:
+    """Return the standard deviation of every column in one pass over blocks that stay in cache.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+        Columns, centred if the result has to be exact.
+
+    Returns
+    -------
+    ndarray, shape (p,)
+        Standard deviations; the root mean square of columns so far from zero that the difference would be rounding error.
+
+    Examples
+    --------
+    >>> column_spread(np.array([[1.0, 0.0], [-1.0, 4.0]])).tolist()
+    [1.0, 2.0]
+    """
+    total, square = x.sum(axis=0) / len(x), np.zeros(x.shape[1])
+    for first in range(0, len(x), BLOCK):
+        block = x[first : first + BLOCK]
+        square += (block * block).sum(axis=0) / len(x)
+    variance = square - total**2
+    return np.asarray(np.sqrt(np.where(variance > 1e-10 * square, variance, square)))
+
+
 def solve(information: Floats, score: Floats) -> Floats:
     """Solve ``information @ step = score`` with columns brought to one scale first.
 

@@ -199,8 +199,10 @@ def _read_outcome(matrix: Matrix, data: pd.DataFrame, kind: Outcome) -> Floats:
     if name not in data.columns:
         y = np.asarray(matrix.response, dtype=np.float64)
     else:
-        column = plain_numbers(data.loc[matrix.kept, name])
-        boolean = pd.api.types.is_bool_dtype(column.dtype) or set(map(type, column.unique())) <= {bool, np.bool_}
+        column = plain_numbers(data[name] if matrix.kept.all() else data.loc[matrix.kept, name])
+        boolean = pd.api.types.is_bool_dtype(column.dtype) or (
+            not pd.api.types.is_numeric_dtype(column.dtype) and set(map(type, column.unique())) <= {bool, np.bool_}
+        )
         if not boolean and not pd.api.types.is_numeric_dtype(column.dtype):
             raise _not_a_number(column, name, kind)
         y = column.to_numpy(dtype=np.float64)
@@ -222,9 +224,9 @@ def _not_a_number(column: pd.Series[Any], name: str, kind: Outcome) -> EventCode
 
 
 def _check_binary(y: Floats, name: str) -> None:
-    found = np.unique(y)
-    if set(found) <= {0.0, 1.0}:
+    if ((y == 0) | (y == 1)).all():
         return
+    found = np.unique(y)
     if set(found) <= {1.0, 2.0}:
         raise EventCodeError(
             f"{name}: got codes 1 and 2; expected 0 (no) and 1 (yes). Which of them is the event? After checking the"

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cobalamin.core.errors import ConvergenceError, DataError, list_names
-from cobalamin.models.regression.algebra import cross_product, independent_columns, solve
-from cobalamin.models.regression.likelihoods import LOGIT, Likelihood, link_of
+from cobalamin.models.regression.algebra import column_spread, cross_product, independent_columns, solve
+from cobalamin.models.regression.likelihoods import LOGIT, Likelihood
 from cobalamin.models.regression.newton import Objective, Optimum, climb
 from cobalamin.models.regression.separation import Separation, ascend, profile_limit
+from cobalamin.models.regression.start import starting_point
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-INWARDS = (1e-2, 1e-4, 1e-6)  # by how much 0/1 outcomes of a bounded likelihood are drawn inwards to find a start
 MOST_PROFILE_ROWS = 200_000  # above this no profile-likelihood limits: each takes some 200 passes over the rows
 
 
@@ -146,7 +146,7 @@ def maximum(
     if not kept.all():
         z, back = z[:, kept], back[:, kept]
     objective = _objective(rows, z, counted, likelihood, firth, scale)
-    optimum, separation = ascend(objective, _inside(objective, _start(objective)), back)
+    optimum, separation = ascend(objective, starting_point(objective), back)
     if separation is not None:
         limits = level if profile and len(rows.y) <= MOST_PROFILE_ROWS else None
         return _in_the_limit(objective, optimum, separation, (z, back, ~kept), (rows.offset, counted), limits)
@@ -220,19 +220,6 @@ def _objective(rows: Rows, z: Floats, counted: Bools, likelihood: Likelihood, fi
     return Objective(z[counted], rows.y[counted], rows.weight[counted], likelihood, offset, firth, scale)
 
 
-def _inside(objective: Objective, start: Floats) -> Floats:
-    """Walk to the maximum of a bounded likelihood with outcomes drawn inwards, less and less: the way stays off the bounds.
-
-    The copy method of Deddens and Petersen, doi:10.1136/oem.2007.035816, but as a starting point only: the last steps are those of
-    the likelihood itself, and reach its maximum if that lies inside.
-    """
-    if objective.likelihood.bounded:
-        for share in INWARDS:
-            drawn = replace(objective, y=share + (1 - 2 * share) * objective.y)
-            start = climb(drawn, start, limit=60).beta
-    return start
-
-
 def _bread(objective: Objective, optimum: Optimum, eta: Floats) -> Floats:
     information = optimum.information
     if not objective.likelihood.canonical:
@@ -276,36 +263,14 @@ def standardize(x: Floats, counted: Bools) -> tuple[Floats, Floats]:
     with_intercept = bool((rows[:, 0] == 1).all())
     constant = rows.max(axis=0) == rows.min(axis=0)
     centre = np.where(constant, rows[0], rows.mean(axis=0)) if with_intercept else np.zeros(p)
-    size = np.where(constant, 1.0, rows.std(axis=0))
     if with_intercept:
         centre[0] = 0.0
     z = x - centre
+    size = np.where(constant, 1.0, column_spread(z if counted.all() else z[counted]))
     z /= size
     back = np.diag(1 / size)
     back[0] -= centre / size
     return z, back
-
-
-def _start(objective: Objective) -> Floats:
-    """Begin at the overall mean, so that rare outcomes need no more steps than common ones."""
-    x, link = objective.x, objective.likelihood.link
-    start = np.zeros(x.shape[1])
-    share = float(objective.weight @ objective.y / objective.weight.sum())
-    if x.shape[1] and (x[:, 0] == 1).all():
-        # person-time stands in the offset of a log link: the overall rate, not the mean count
-        base = 0.0 if objective.offset is None else _typical(objective.offset, objective.weight, link)
-        start[0] = link_of(share, link) - base
-    elif objective.likelihood.bounded:
-        # without an intercept column: the combination that comes nearest to one risk for everybody
-        start = solve(cross_product(x, np.ones(len(x))), x.sum(axis=0)) * link_of(share, link)
-    return start
-
-
-def _typical(offset: Floats, weight: Floats, link: str) -> float:
-    if link != "log":
-        return float(weight @ offset / weight.sum())
-    top = float(offset.max())
-    return top + float(np.log(weight @ np.exp(offset - top) / weight.sum()))
 
 
 def _in_the_limit(
@@ -329,7 +294,7 @@ def _in_the_limit(
         offset=None if objective.offset is None else objective.offset[overlap],
     )
     # a log link leaves all events in the rows that overlap; of 0/1 outcomes these may show one kind only
-    start = _inside(inner, _start(inner)) if objective.likelihood.runs == "down" else np.zeros(int(used.sum()))
+    start = starting_point(inner) if objective.likelihood.runs == "down" else np.zeros(int(used.sum()))
     found = climb(inner, start, limit=60)
     eta = np.where(objective.y > 0, np.inf, -np.inf)
     eta[overlap] = inner.eta(found.beta)
