@@ -304,6 +304,8 @@ class TestFirth:
     def test_no_robust_variance_with_a_penalty(self, options: dict[str, Any]) -> None:
         with pytest.raises(DesignError, match="penalty='firth'"):
             logistic("ill ~ age", people(), penalty="firth", **options)
+        with pytest.raises(DesignError, match="weights that are not whole"):
+            logistic("ill ~ age", people(), penalty="firth", weights="years")
         with pytest.raises(DesignError, match="expected 'firth'"):
             logistic("ill ~ age", people(), penalty="lasso")  # type: ignore[arg-type]
 

@@ -145,7 +145,10 @@ def prepare(request: Request, data: pd.DataFrame, outcome: Outcome) -> Prepared:
     if time is not None:
         offset = np.log(time) if offset is None else np.log(time) + offset
     clusters = None if request.cluster is None else data[request.cluster].to_numpy()[matrix.kept]
-    return Prepared(request, matrix, Rows(matrix.X, y, weight, offset, matrix.names), time, design, clusters)
+    ready = Prepared(request, matrix, Rows(matrix.X, y, weight, offset, matrix.names), time, design, clusters)
+    if request.penalty is not None and not ready.counts_people:
+        raise DesignError(f"penalty='firth' needs weights that count people; {request.weights} has weights that are not whole numbers.")
+    return ready
 
 
 def refuse_person_time(exposure: str | None, model: str) -> None:
