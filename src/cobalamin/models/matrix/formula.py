@@ -12,6 +12,7 @@ from cobalamin.core.syntax import MAX_LENGTH, check_expression, names_in
 
 # every function a formula may call, with the keywords it takes
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    "I": (),
     "log": (),
     "log2": (),
     "log10": (),
@@ -136,7 +137,7 @@ def _tokens(formula: str) -> list[Token]:
         raise FormulaError(f"formula: '{formula}' cannot be read: {str(error).splitlines()[0]}") from None
     for text, kind in tokens:
         if kind in {"operator", "context"} and text not in _OPERATORS:
-            raise FormulaError(f"formula: '{text}' is not allowed. Join terms with + - : * / and write powers inside a function.")
+            raise FormulaError(f"formula: '{text}' is not allowed. Join terms with + - : * / and write arithmetic inside I(): I(age**2).")
         if kind == "value" and text not in {"0", "1"}:
             raise FormulaError(f"formula: the term '{text}' is a constant; only columns and functions of columns are terms.")
     if sum(text == "*" for text, _ in tokens) > MAX_STARS:
@@ -182,7 +183,8 @@ def _token_text(text: str, kind: str, alias_of: Mapping[str, str]) -> str:
     if kind == "name" and not text.isidentifier():
         return f"`{text}`"
     if kind == "python":
-        return _QUOTED.sub(lambda m: m.group(0) if m.group(1) is None else alias_of[m.group(1)], text)
+        # the tokenizer takes braces away; without them x**2 and x + 1 would be read as operators between terms
+        return "{" + _QUOTED.sub(lambda m: m.group(0) if m.group(1) is None else alias_of[m.group(1)], text) + "}"
     return text
 
 

@@ -31,13 +31,20 @@ def formula_functions() -> Mapping[str, Callable[..., Any]]:
     Examples
     --------
     >>> sorted(formula_functions())[:4]
-    ['C', 'Treatment', 'abs', 'bs']
+    ['C', 'I', 'Treatment', 'abs']
     """
     from formulaic.transforms import TRANSFORMS
     from formulaic.utils.stateful_transforms import stateful_transform
 
-    plain: dict[str, Callable[..., Any]] = {"log": np.log, "log2": np.log2, "log10": np.log10, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
-    plain |= {"pmin": _pmin, "pmax": _pmax, "fp": _fp}
+    plain: dict[str, Callable[..., Any]] = {
+        "log": np.log,
+        "log2": np.log2,
+        "log10": np.log10,
+        "exp": np.exp,
+        "sqrt": np.sqrt,
+        "abs": np.abs,
+    }
+    plain |= {"pmin": _pmin, "pmax": _pmax, "fp": _fp, "I": _as_it_is}
     learned = {name: stateful_transform(function) for name, function in {"C": _factor, "rcs": _rcs, "ns": _ns, "bs": _bs}.items()}
     return {**plain, **learned, "Treatment": Treatment, "center": TRANSFORMS["center"], "scale": TRANSFORMS["scale"]}
 
@@ -53,6 +60,11 @@ class Treatment:
     """
 
     reference: Any
+
+
+def _as_it_is(values: Any) -> Any:
+    """Keep arithmetic together as one term: I(x**2), I(x > 0), I(x / y)."""
+    return values
 
 
 def _pmin(*values: Any) -> Floats:
