@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from cobalamin.core.errors import DataError, FitWarning, MissingRowsWarning
+from cobalamin.models.after.dose_rows import Model, formula_of, written
 from cobalamin.models.fit import Fit
 from cobalamin.models.matrix.rows import require_columns
 
 POWERS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0)
-Model = Callable[[str, pd.DataFrame], Fit]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def fractional_polynomial(
         raise DataError(f"degree={degree}: expected 1 or 2.")
     require_columns(data, [exposure])
     rows = _complete(model, data, exposure, adjust, outcome)
-    linear = _fit(model, rows, exposure, adjust, outcome)
+    linear = _fit(model, rows, _term(exposure, (1.0,)), adjust, outcome)
     if np.isnan(linear.loglik) or linear.variance == "survey":
         raise DataError("fractional_polynomial: powers are compared by likelihood, which a survey-weighted model does not have.")
     null = _fit(model, rows, "", adjust, outcome).loglik if adjust else linear.loglik_null
@@ -115,22 +115,17 @@ def fractional_polynomial(
     return FractionalPolynomial(best[degree][0], _select(table, best, degree, alpha), best[degree][1], table)
 
 
-def _formula(term: str, adjust: str, outcome: str) -> str:
-    right = " + ".join(part for part in (term, adjust) if part)
-    return f"{outcome} ~ {right}" if outcome else right
-
-
 def _fit(model: Model, rows: pd.DataFrame, term: str, adjust: str, outcome: str) -> Fit:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)  # each trial would repeat them; the chosen fit keeps its own in .warnings
-        return model(_formula(term, adjust, outcome), rows)
+        return model(formula_of(term, adjust, outcome), rows)
 
 
 def _complete(model: Model, data: pd.DataFrame, exposure: str, adjust: str, outcome: str) -> pd.DataFrame:
     """Keep the rows that a model with the exposure uses, so that all models are compared on the same people."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
-        whole = model(_formula(exposure, adjust, outcome), data)
+        whole = model(formula_of(_term(exposure, ()), adjust, outcome), data)
     rows: pd.DataFrame = data.loc[whole.parts["matrix"].kept]
     low = int((rows[exposure] <= 0).sum())
     if low:
@@ -148,7 +143,8 @@ def _best(
 
 
 def _term(exposure: str, powers: tuple[float, ...]) -> str:
-    return f"fp({exposure}, {', '.join(f'{p:g}' for p in powers)})"
+    name = written(exposure)
+    return name if powers in ((), (1.0,)) else f"fp({name}, {', '.join(f'{p:g}' for p in powers)})"
 
 
 def _compare(null: float, linear: Fit, best: dict[int, tuple[tuple[float, ...], Fit]], degree: int) -> pd.DataFrame:

@@ -99,8 +99,7 @@ def interaction(
             f"{fit.family.title} has no ratios: on the scale of differences the coefficient of the product is the additive interaction."
         )
     pairs = joint_effects(fit, a, b, a_values, b_values)
-    frames = [_measures(_read(fit, pair, recode), (a, b), level) for pair in pairs]
-    found = pd.concat(frames, ignore_index=True)
+    found = interaction_measures(fit, pairs, (a, b), recode=recode, level=level)
     if refit is None:
         return found
     if data is None or seed is None:
@@ -115,6 +114,38 @@ def interaction(
     drawn = bootstrap(statistic, data, replicates=replicates, seed=seed)
     low, high = drawn.limits(level)
     return found.assign(conf_low=low, conf_high=high, p_value=np.nan)
+
+
+def interaction_measures(fit: Fit, pairs: Sequence[JointEffects], names: tuple[str, str], *, recode: bool, level: float) -> pd.DataFrame:
+    """Measure interaction from joint effects that were read from a fit, with at most one warning.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of ratios.
+    pairs : sequence of JointEffects
+        With finite effects.
+    names : tuple of str
+        The two exposures.
+    recode, level
+        As in `interaction`.
+
+    Returns
+    -------
+    DataFrame
+        As `interaction`.
+
+    Warns
+    -----
+    FitWarning
+        An exposure lowers the risk and ``recode`` is False.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = pd.concat([_measures(_read(fit, pair, recode), names, level) for pair in pairs], ignore_index=True)
+    if caught:
+        warnings.warn(str(caught[0].message), FitWarning, stacklevel=4)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +187,7 @@ def _measures(read: _Read, names: tuple[str, str], level: float) -> pd.DataFrame
         warnings.warn(
             f"'{which}' lowers the risk, so RERI, AP and S compare with a reference that is not the lowest risk: pass recode=True.",
             FitWarning,
-            stacklevel=4,
+            stacklevel=2,
         )
     alone = np.eye(3)
     rows = [(name, read.log[k], alone[k], True) for k, name in enumerate(SINGLE)]

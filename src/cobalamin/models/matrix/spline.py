@@ -55,9 +55,7 @@ def harrell_knots(x: Floats, k: int) -> Floats:
     >>> harrell_knots(np.arange(1001.0), 3)
     array([100., 500., 900.])
     """
-    if isinstance(k, bool) or k not in _QUANTILES:
-        raise FormulaError(f"rcs(): got {k!r} knots; expected a whole number from 3 to {MAX_KNOTS}.")
-    knots = np.quantile(x, _QUANTILES[k])
+    knots = np.quantile(x, harrell_probabilities(len(x), k))
     if 10 <= len(x) < _SMALL_SAMPLE:
         ordered = np.sort(x)
         knots[0], knots[-1] = ordered[4], ordered[-5]
@@ -67,6 +65,39 @@ def harrell_knots(x: Floats, k: int) -> Floats:
             f" in {len(x)} rows). Use fewer knots, or name them: rcs(x, knots=[..])."
         )
     return knots
+
+
+def harrell_probabilities(n: float, k: int) -> tuple[float, ...]:
+    """Return where on the distribution of a number Harrell's default knots stand.
+
+    Parameters
+    ----------
+    n : float
+        Number of people.
+    k : int
+        Number of knots, 3 to 7.
+
+    Returns
+    -------
+    tuple of float
+        Shares below each knot; with 10 to 99 people the outer ones are those of the fifth smallest and fifth largest value.
+
+    Raises
+    ------
+    FormulaError
+        ``k`` outside 3 to 7.
+
+    Examples
+    --------
+    >>> harrell_probabilities(1000, 3), harrell_probabilities(41, 3)
+    ((0.1, 0.5, 0.9), (0.1, 0.5, 0.9))
+    """
+    if isinstance(k, bool) or k not in _QUANTILES:
+        raise FormulaError(f"rcs(): got {k!r} knots; expected a whole number from 3 to {MAX_KNOTS}.")
+    inner = _QUANTILES[k]
+    if not 10 <= n < _SMALL_SAMPLE:
+        return inner
+    return (4 / (n - 1), *inner[1:-1], (n - 5) / (n - 1))
 
 
 def restricted_cubic(x: Floats, knots: Sequence[float] | Floats) -> Floats:
