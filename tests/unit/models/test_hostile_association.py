@@ -46,3 +46,15 @@ def test_arithmetic_in_braces_or_I_is_one_term(written: str, column: object) -> 
     assert_allclose(one.coefficients, two.coefficients, rtol=SAME)
     new = cb.standardize(one, data, by="count", levels=[0.0, 1.0]).frame
     assert_allclose(new["estimate"], cb.standardize(two, made, by="count", levels=[0.0, 1.0]).frame["estimate"], rtol=SAME)
+
+
+def test_a_person_column_of_categories_leaves_the_baseline_score_a_number() -> None:
+    i = np.arange(160)
+    visits = pd.DataFrame(
+        {"who": i // 4, "visit": i % 4, "b12": i // 4 % 2, "score": 10 + np.sin(3 * i) + i % 4 - (i // 4 % 2) + 2 * np.cos(i // 4)}
+    )
+    one = cb.change_from_baseline("score ~ b12", visits, person="who", visit="visit", baseline=0)
+    for kind in ("category", "string", "Int64"):
+        two = cb.change_from_baseline("score ~ b12", visits.astype({"who": kind}), person="who", visit="visit", baseline=0)
+        assert list(two.names) == list(one.names)
+        assert_allclose(two.tidy()[["estimate", "std_error"]], one.tidy()[["estimate", "std_error"]], rtol=SAME)

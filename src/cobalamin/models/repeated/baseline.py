@@ -196,7 +196,9 @@ def follow_up_rows(formula: str, data: pd.DataFrame, *, person: str, visit: str,
     first, after = data.loc[at_baseline], data.loc[~at_baseline]
     _check_baseline(first, after, person, visit, baseline)
     _check_score(first[score], after[score], score)
-    rows = after.assign(**{added: after[person].map(first.set_index(person)[score])})
+    # as objects: a person column that is a Categorical would make a factor of the baseline scores
+    known = pd.Series(first[score].array, index=pd.Index(first[person].astype(object)))
+    rows = after.assign(**{added: after[person].astype(object).map(known)})
     _check_covariates(rows, parsed, score, added)
     several = after[visit].nunique() > 1
     terms = [_quoted(added), *([_quoted(visit)] if several and visit not in parsed.variables else []), _right_side(formula)]
