@@ -22,6 +22,15 @@ from cobalamin.report.model_tables import exhibit_attrition, exhibit_fits, exhib
 from cobalamin.report.narrative import curve_sentences, missing_sentence, people_sentence, range_sentence, result_sentences
 from cobalamin.report.schoenfeld import exhibits_schoenfeld
 from cobalamin.report.select import described_models, exposures_without_rows, models_without_results
+from cobalamin.report.severity import exhibits_severity, exhibits_trajectories
+from cobalamin.report.severity_tables import (
+    exhibit_agreement,
+    exhibit_components,
+    exhibit_proportional_odds,
+    exhibit_two_parts,
+    exhibit_visits,
+    severity_sentences,
+)
 from cobalamin.report.stacked import exhibits_stacked
 from cobalamin.report.statements import (
     ASSOCIATION,
@@ -97,6 +106,8 @@ def _summary(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         blocks.append(Note("There is no estimate from a primary model, so this report has no answer to the question."))
     if len(found) > MOST_SENTENCES:
         blocks.append(Paragraph((Sentence(f"{len(found) - MOST_SENTENCES} further primary estimates stand under Main results."),)))
+    parts = severity_sentences(estimates, facts)
+    blocks += [Paragraph(tuple(parts))] if parts else []
     return (*blocks, Paragraph((Sentence(ASSOCIATION),)))
 
 
@@ -124,6 +135,7 @@ def _participants(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         *_show(exhibit_flow(estimates, facts), "Flow of people: the results hold no attrition steps, so no flow chart can be drawn."),
         *_show(exhibit_table1(estimates, facts), "Characteristics of the people (Table 1) are not among the results."),
         *_show_all(exhibits_distribution(estimates, facts), "The distribution of the exposure is not among the results."),
+        *_show(exhibit_visits(estimates, facts), ""),
     )
 
 
@@ -134,6 +146,8 @@ def _results(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
     curves = "Survival curves are not among the results."
     if facts.models and all(m.kind == "logistic" for m in facts.models):
         curves = "Survival curves do not apply: every model is logistic, without follow-up time."
+    if any(m.rows for m in facts.models):
+        curves = ""
     # figures that only some protocols ask for: nothing is said where they are absent
     states = [draw(estimates, facts) for draw in (exhibits_incidence, exhibits_transitions, exhibits_stacked)]
     followed = [Show(e) for exhibits in states for e in exhibits]
@@ -142,6 +156,9 @@ def _results(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         *_truth(estimates, facts),
         *([Bullets(tuple(risks))] if risks else []),
         *_show(exhibit_results(estimates, facts), "There are no estimates from primary or secondary models."),
+        *_show(exhibit_two_parts(estimates, facts), ""),
+        *_show_all(exhibits_severity(estimates, facts), ""),
+        *_show_all(exhibits_trajectories(estimates, facts), ""),
         *_show_all(exhibits_curves(estimates, facts), "" if followed else curves),
         *_show_all(exhibits_restricted_mean(estimates, facts), ""),
         *followed,
@@ -186,6 +203,9 @@ def _diagnostics(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         *_show_all(exhibits_hazards_tests(estimates, facts), ""),
         *_show_all(exhibits_schoenfeld(estimates, facts), ""),
         *_show_all(exhibits_loglog(estimates, facts), ""),
+        *_show(exhibit_agreement(estimates, facts), ""),
+        *_show(exhibit_components(estimates, facts), ""),
+        *_show(exhibit_proportional_odds(estimates, facts), ""),
         *_show(exhibit_fits(estimates, facts), "Facts of the fitted models (people used, log-likelihood) are not among the results."),
         *_show(every, ""),
         *_show(exhibit_models(estimates, facts), ""),

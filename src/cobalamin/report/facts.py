@@ -50,6 +50,8 @@ class ModelFacts:
         One further sentence, e.g. how the time scale differs in this model.
     method : str
         What the report calls the model: ``"Fine-Gray regression of the subdistribution hazard"``; empty for the words of its kind.
+    rows : {"", "baseline", "visits"}
+        Who it is about: the people of the cohort, or those who had the outcome, at their first visit or at all visits.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ModelFacts:
     lag: float = 0.0
     note: str = ""
     method: str = ""
+    rows: str = ""
 
     def __post_init__(self) -> None:
         _one_of(self.role, ROLES, f"model '{self.name}': role")

@@ -1,4 +1,4 @@
-"""The forest plot: every model's exposure estimates on a logarithmic scale, with the numbers printed beside them."""
+"""The forest plot: every model's exposure estimates, ratios on a logarithmic scale, with the numbers printed beside them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cobalamin.report import theme
 from cobalamin.report.exhibit import Exhibit, FigureBody
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.labels import outcome_label, plain, slug
+from cobalamin.report.measures import estimate_interval, is_ratio, null_of
 from cobalamin.report.select import Contrast, contrasts, described_models, model_rows
 from cobalamin.report.tables import caption, level_text
 
@@ -59,7 +60,7 @@ class Line:
 
 
 def exhibits_forest(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
-    """Draw one forest per outcome and measure, all models in one figure.
+    """Draw one forest per outcome and measure, all models in one figure; the scores of severity share one per measure.
 
     Parameters
     ----------
@@ -74,9 +75,14 @@ def exhibits_forest(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
         Empty without estimates.
     """
     models = described_models(estimates, facts)
-    shown = [c for m in models for c in contrasts(estimates, facts, m) if not c.is_reference]
-    families = list(dict.fromkeys((c.row.outcome, c.row.measure) for c in shown))
-    return [_forest(estimates, [c for c in shown if (c.row.outcome, c.row.measure) == f], f, facts) for f in families]
+    # a difference per year, of a product with time, is in another unit than the differences beside it
+    shown = [c for m in models for c in contrasts(estimates, facts, m) if not c.is_reference and not (m.rows and ":" in c.row.term)]
+    families = list(dict.fromkeys(map(_family, shown)))
+    return [_forest(estimates, [c for c in shown if _family(c) == f], f, facts) for f in families]
+
+
+def _family(c: Contrast) -> tuple[str, str]:
+    return ("" if c.model.rows else c.row.outcome, c.row.measure)
 
 
 def ratio_ticks(low: float, high: float) -> list[float]:
@@ -120,8 +126,10 @@ def axis_limits(shown: list[Contrast]) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        Limits that contain 1, every finite estimate and truth, and intervals up to eight times beyond the estimates.
+        Limits that contain the null value, every finite estimate and truth, and intervals up to eight times beyond the estimates.
     """
+    if not all(is_ratio(c.row.measure) for c in shown):
+        return _linear_limits(shown)
     points = [1.0, *(x for c in shown for x in (c.row.value, c.truth) if math.isfinite(x) and 1e-3 < x < 1e3)]
     ends = [x for c in shown for x in (c.row.low, c.row.high) if math.isfinite(x) and x > 0]
     low = max(min([*points, *ends]), min(points) / 8)
@@ -130,17 +138,28 @@ def axis_limits(shown: list[Contrast]) -> tuple[float, float]:
     return math.exp(math.log(low) - room), math.exp(math.log(high) + room)
 
 
+def _linear_limits(shown: list[Contrast]) -> tuple[float, float]:
+    points = [0.0, *(x for c in shown for x in (c.row.value, c.truth) if math.isfinite(x))]
+    ends = [x for c in shown for x in (c.row.low, c.row.high) if math.isfinite(x)]
+    most = 8 * max(map(abs, points)) or math.inf
+    low, high = max(min([*points, *ends]), -most), min(max([*points, *ends]), most)
+    room = (high - low) * 0.08 or 0.1
+    return low - room, high + room
+
+
 def _forest(estimates: Estimates, shown: list[Contrast], family: tuple[str, str], facts: StudyFacts) -> Exhibit:
     outcome, measure = family
     usual = _usual(shown)
-    about = outcome_label(outcome, facts)
+    several = list(dict.fromkeys(c.row.outcome for c in shown))
+    about = outcome_label(outcome or several[0], facts) if outcome or len(several) == 1 else "scores of severity"
+    scale = "Logarithmic scale" if is_ratio(measure) else "In the unit of each outcome"
     title = f"{measure.capitalize()}s of {about}, all models"
-    text = f"Points: {measure}s; lines: {level_text(facts)}; squares: primary models. Logarithmic scale; arrows: the interval goes on."
+    text = f"Points: {measure}s; lines: {level_text(facts)}; squares: primary models. {scale}; arrows: the interval goes on."
     text = f"{usual}, where nothing else is named. {text}" if usual else text
     if any(not math.isnan(c.truth) for c in shown):
         text += " Diamonds and dashed line: the truth that was simulated."
     alt = "Forest plot. " + " ".join(_words(c) for c in shown)
-    key = slug(f"forest {outcome} {measure}")
+    key = slug(f"forest {outcome or 'severity'} {measure}")
     with theme.theme():
         body = _draw(_lines(shown), shown, facts, key=key, title=title, alt=alt)
     return Exhibit(key, title, caption(text, facts), alt, _rows_behind(estimates, shown), body)
@@ -153,7 +172,7 @@ def _rows_behind(estimates: Estimates, shown: list[Contrast]) -> Estimates:
 
 
 def _words(c: Contrast) -> str:
-    return f"{plain(c.model.label)}, {c.label}: {fmt.ratio_interval(c.row.value, c.row.low, c.row.high)}."
+    return f"{plain(c.model.label)}, {c.label}: {estimate_interval(c.row.measure, c.row.value, c.row.low, c.row.high)}."
 
 
 def _lines(shown: list[Contrast]) -> list[Line]:
@@ -193,26 +212,29 @@ def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: s
     figure = theme.new_figure(height)
     axes = figure.add_axes((LEFT, 0.5 / height, RIGHT - LEFT, rows / height))
     low, high = axis_limits(shown)
-    axes.set_xscale("log")
+    measure = shown[0].row.measure
+    axes.set_xscale("log" if is_ratio(measure) else "linear")
     axes.set_xlim(low, high)
     axes.set_ylim(rows, 0)
-    _axis_look(axes, low, high)
-    axes.axvline(1, color=theme.GREY, linewidth=0.9)
+    _axis_look(axes, low, high, log=is_ratio(measure))
+    axes.axvline(null_of(measure), color=theme.GREY, linewidth=0.9)
     _draw_truth_line(axes, shown)
     _print(axes, RIGHT + 0.015, top / 2 - 0.05, head, weight="bold", size=theme.SMALL)
     y = top
     for line in lines:
         _draw_line(axes, line, y + line.height / 2, (low, high))
         y += line.height
-    name = f"{shown[0].row.measure.capitalize()} (logarithmic scale)"
-    axes.set_xlabel(name)
+    axes.set_xlabel(measure.capitalize() + (" (logarithmic scale)" if is_ratio(measure) else ""))
     return theme.save(figure, key=key, title=title, desc=alt, simulated=facts.simulated)
 
 
-def _axis_look(axes: Axes, low: float, high: float) -> None:
-    axes.set_xticks(ratio_ticks(low, high))
+def _axis_look(axes: Axes, low: float, high: float, *, log: bool) -> None:
+    if log:
+        axes.set_xticks(ratio_ticks(low, high))
+    else:
+        axes.locator_params(axis="x", nbins=5)
     axes.set_xticks([], minor=True)
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}".replace("-", fmt.MINUS))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     theme.light_grid(axes, "x")
@@ -229,7 +251,7 @@ def _draw_line(axes: Axes, line: Line, y: float, limits: tuple[float, float]) ->
     _print_label(axes, line, y)
     if c is None:
         return
-    text = fmt.ratio_interval(c.row.value, c.row.low, c.row.high)
+    text = estimate_interval(c.row.measure, c.row.value, c.row.low, c.row.high)
     _print(axes, RIGHT + 0.015, y, text if text != fmt.DASH else _absent(c), size=theme.SMALL)
     if math.isfinite(c.row.value):
         _draw_interval(axes, c, y, limits)
@@ -256,7 +278,7 @@ def _draw_interval(axes: Axes, c: Contrast, y: float, limits: tuple[float, float
     primary = c.model.role == "primary"
     color = theme.COLORS[0] if primary else theme.INK
     low, high = limits
-    left = max(c.row.low, low) if c.row.low > 0 else low
+    left = max(c.row.low, low)
     right = min(c.row.high, high) if math.isfinite(c.row.high) else high
     if not math.isnan(c.row.low + c.row.high):
         axes.plot([left, right], [y, y], color=color, linewidth=1.6, solid_capstyle="butt", zorder=3)

@@ -17,6 +17,8 @@ _SCALES = {
 _SPLINES = {"rcs": "spline", "ns": "spline", "bs": "spline"}
 # Formatting characters that could reorder or hide the text around a label (bidi overrides and isolates, zero-width marks)
 _INVISIBLE = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0x200E, 0x200F, 0xFEFF])
+# whose rows a model has (`ModelFacts.rows`)
+ROWS_WORDS = {"baseline": "among those diagnosed, at the first visit", "visits": "among those diagnosed, at all visits"}
 SIMULATED = "SIMULATED DATA"
 SIMULATED_SENTENCE = "Simulated data: these people do not exist."
 
@@ -191,7 +193,8 @@ def adjustment_words(model: ModelFacts) -> str:
     >>> adjustment_words(ModelFacts("m", "M", "primary", "cox", "x + age + sex", ("age", "sex")))
     'adjusted for age and sex'
     """
-    mutual = ["one another"] if len(model.exposures) > 1 else []
+    # a product is no exposure of its own
+    mutual = ["one another"] if sum(":" not in term for term in model.exposures) > 1 else []
     words = [*mutual, *(plain(a) for a in model.adjustments)]
     return f"adjusted for {join_words(words)}" if words else "unadjusted"
 

@@ -61,10 +61,11 @@ def exhibit_fits(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:
     Exhibit or None
         None when no model has diagnostic rows.
     """
-    models = [m for m in described_models(estimates, facts) if len(model_rows(estimates, m, "diagnostic"))]
+    found_rows = {m: _model_facts(estimates, m) for m in described_models(estimates, facts)}
+    models = [m for m, rows in found_rows.items() if len(rows)]
     if not models:
         return None
-    frames = [model_rows(estimates, m, "diagnostic") for m in models]
+    frames = [found_rows[m] for m in models]
     found = dict.fromkeys(str(m) for f in frames for m in f["measure"])
     measures = [m for m in found if m in _FACT_NAMES]
     others = [m for m in found if m not in _FACT_NAMES]
@@ -126,6 +127,8 @@ def _model_row(model: ModelFacts, facts: StudyFacts) -> Row:
 _FACT_NAMES = {
     "n": "People",
     "n_missing": "Missing, left out",
+    "rows": "Rows",
+    "rows left out": "Rows left out",
     "events": "Events",
     "log-likelihood": "Log-likelihood",
     "loglik": "Log-likelihood",
@@ -135,6 +138,12 @@ _FACT_NAMES = {
     "likelihood_ratio": "Likelihood ratio",
     "person_time": "Person-time",
 }
+
+
+def _model_facts(estimates: Estimates, model: ModelFacts) -> pd.DataFrame:
+    """Facts of the model as a whole; tests of its terms stand in the table of results."""
+    rows = model_rows(estimates, model, "diagnostic")
+    return rows.loc[rows["term"] == ""]
 
 
 def _others(frame: pd.DataFrame, measures: list[str], facts: StudyFacts) -> str:

@@ -1,4 +1,4 @@
-"""Sentences written from results: the wording follows the interval, a null reads as null, and nothing is called an effect."""
+"""Sentences written from results: estimates one by one, their range, people, absolute risks, missing values."""
 
 from __future__ import annotations
 
@@ -10,25 +10,15 @@ from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report.blocks import Sentence
 from cobalamin.report.facts import StudyFacts
-from cobalamin.report.labels import join_words, level_label, outcome_label, plain, term_label
+from cobalamin.report.labels import join_words, level_label, plain
+from cobalamin.report.measures import estimate_digits, estimate_value, null_of
 from cobalamin.report.records import Record, records
-from cobalamin.report.select import Contrast, contrasts, described_models
+from cobalamin.report.select import contrasts, described_models
 from cobalamin.report.tables import level_text
+from cobalamin.report.verdict import contrast_sentence
 
-# An interval whose upper limit is more than three times its lower one leaves the size of a difference open
-WIDE = 3.0
-# An interval inside these limits leaves room for small differences only (10% either way on the ratio scale)
-NARROW = (0.9, 1 / 0.9)
-# measure -> the quantity compared, as in "a lower hazard" and in "a hazard 5% lower and one 7% higher"
 # Fewer people at risk than this in any group, and the end of a curve says little
 ENOUGH_AT_RISK = 20
-_QUANTITIES = {
-    "hazard ratio": ("a {} hazard", "a hazard {} and one {}"),
-    "odds ratio": ("{} odds", "odds {} and odds {}"),
-    "risk ratio": ("a {} risk", "a risk {} and one {}"),
-    "rate ratio": ("a {} rate", "a rate {} and one {}"),
-}
-_ANY = ("a {} occurrence", "an occurrence {} and one {}")
 
 
 def result_sentences(estimates: Estimates, facts: StudyFacts, *roles: str) -> list[Sentence]:
@@ -50,68 +40,6 @@ def result_sentences(estimates: Estimates, facts: StudyFacts, *roles: str) -> li
     """
     models = described_models(estimates, facts, *roles)
     return [contrast_sentence(c, facts) for m in models for c in contrasts(estimates, facts, m) if not c.is_reference]
-
-
-def contrast_sentence(c: Contrast, facts: StudyFacts) -> Sentence:
-    """Write what one estimate says, and what it leaves open.
-
-    Parameters
-    ----------
-    c : Contrast
-        An estimate.
-    facts : StudyFacts
-        Labels and confidence level.
-
-    Returns
-    -------
-    Sentence
-        Wording by the interval: clear of 1 = an association; around 1 = no clear association, with what it is compatible with.
-
-    Examples
-    --------
-    >>> from cobalamin.report.facts import ModelFacts
-    >>> rows = Estimates.from_rows([{"analysis": "primary", "context": "estimate", "model": "m", "term": "b12",
-    ...     "measure": "hazard ratio", "value": 1.02, "low": 0.93, "high": 1.12}])
-    >>> facts = StudyFacts("t", "q", outcome="diagnosis of LS", models=(ModelFacts("m", "Adjusted", "primary", "cox", "b12"),))
-    >>> text = result_sentences(rows, facts, "primary")[0].text.split(": ")
-    >>> text[0], text[1]
-    ('Primary model (Adjusted)', 'b12 showed no clear association with diagnosis of LS (hazard ratio 1.02, 95% CI 0.93 to 1.12)')
-    >>> text[2]
-    'the data are compatible with anything between a hazard 7% lower and one 12% higher.'
-    """
-    outcome = outcome_label(c.row.outcome, facts)
-    start = f"{c.model.role.capitalize()} model ({plain(c.model.label)}): {_subject(c, facts)}"
-    if not math.isfinite(c.row.value) or c.row.value <= 0:
-        return Sentence(f"{start.removesuffix(',')}: {_absent(c, outcome)}", (c.key,))
-    numbers = f"({_numbers(c, facts)})"
-    return Sentence(f"{start} {_verdict(c, outcome, numbers)}{_truth(c)}", (c.key,))
-
-
-def relative_words(ratio: float) -> str:
-    """Say a ratio as a relative difference.
-
-    Parameters
-    ----------
-    ratio : float
-        Positive.
-
-    Returns
-    -------
-    str
-        ``"7% lower"``, ``"12% higher"``, ``"2.5 times as high"``, ``"no different"``.
-
-    Examples
-    --------
-    >>> [relative_words(r) for r in (0.93, 1.12, 2.5, 1.0, 0.9968)]
-    ['7% lower', '12% higher', '2.5 times as high', 'no different', '0.3% lower']
-    """
-    if ratio >= 1.995:
-        return f"{fmt.number(ratio, 1 if ratio < 99.95 else 0)} times as high"
-    change = 100 * abs(ratio - 1)
-    shown = fmt.number(change, 0 if change >= 0.95 else 1)
-    if change < 0.05:
-        return "no different"
-    return f"{shown}% {'lower' if ratio < 1 else 'higher'}" if shown != "100" else "almost 100% lower"
 
 
 def range_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None:
@@ -138,9 +66,12 @@ def range_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None:
     if len(shown) < 2 or len(kinds) != 1:
         return None
     values = sorted(c.row.value for c in shown)
-    around = sum(c.row.low <= 1 <= c.row.high for c in shown)
-    text = f"Across {len(shown)} sensitivity estimates the {measures.pop()} ranged from {fmt.ratio(values[0])} to {fmt.ratio(values[-1])};"
-    return Sentence(f"{text} {around} of {len(shown)} intervals include 1.", tuple(c.key for c in shown))
+    measure = measures.pop()
+    around = sum(c.row.low <= null_of(measure) <= c.row.high for c in shown)
+    digits = max(estimate_digits(measure, c.row.value, c.row.low, c.row.high) for c in shown)
+    ends = " to ".join(estimate_value(measure, v, digits) for v in (values[0], values[-1]))
+    text = f"Across {len(shown)} sensitivity estimates the {measure} ranged from {ends};"
+    return Sentence(f"{text} {around} of {len(shown)} intervals include {null_of(measure):g}.", tuple(c.key for c in shown))
 
 
 def people_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None:
@@ -249,65 +180,3 @@ def missing_sentence(estimates: Estimates, facts: StudyFacts) -> Sentence | None
         return Sentence("No model left anybody out for missing values.")
     words = [f"{fmt.count(v)} ({m})" for m, v in left.items()]
     return Sentence(f"People left out of a model because a variable was missing: {join_words(words)}.", ("n_missing",))
-
-
-def _absent(c: Contrast, outcome: str) -> str:
-    if fmt.is_suppressed(c.row.warning):
-        return f"the association with {outcome} is not shown, because disclosure control hid its numbers."
-    why = f" ({plain(c.row.warning)})" if c.row.warning else ""
-    return f"the association with {outcome} could not be estimated{why}."
-
-
-def _subject(c: Contrast, facts: StudyFacts) -> str:
-    """Name the contrast as the subject of a sentence; an apposition gets its closing comma."""
-    name = term_label(c.row.term, facts)
-    if c.row.level:
-        against = f" versus {level_label(c.row.reference, facts)}" if c.row.reference else ""
-        return f"{name}, {level_label(c.row.level, facts)}{against},"
-    return f"{name}," if ", " in name else name
-
-
-def _numbers(c: Contrast, facts: StudyFacts) -> str:
-    digits = fmt.ratio_digits(c.row.value, c.row.low, c.row.high)
-    parts = [f"{c.row.measure} {fmt.ratio(c.row.value, digits)}"]
-    if not math.isnan(c.row.low):
-        parts[0] += f", {level_text(facts)} {fmt.interval(c.row.low, c.row.high, digits)}"
-    if not math.isnan(c.row.n) and not math.isnan(c.row.events):
-        parts.append(f"{fmt.count(c.row.events)} events among {fmt.count(c.row.n)} people")
-    return "; ".join(parts)
-
-
-def _verdict(c: Contrast, outcome: str, numbers: str) -> str:
-    low, high, value = c.row.low, c.row.high, c.row.value
-    one, two = _QUANTITIES.get(c.row.measure, _ANY)
-    if math.isnan(low) or math.isnan(high):
-        return f"has an estimate without an interval for {outcome} {numbers}; it cannot be judged."
-    if low <= 1 <= high:
-        between = f"anything between {two.format(relative_words(low), relative_words(high))}"
-        return f"showed no clear association with {outcome} {numbers}: {_null_end(low, high, between)}"
-    direction = "higher" if value > 1 else "lower"
-    wide = " The interval is wide, so the size of the difference is uncertain." if high > WIDE * low else ""
-    return f"was associated with {one.format(direction)} of {outcome} {numbers}.{wide}"
-
-
-def _null_end(low: float, high: float, between: str) -> str:
-    if low <= 0 or not math.isfinite(high):
-        return "the data say next to nothing about it, because the interval has no end on one side."
-    if high > WIDE * low:
-        return f"the estimate is imprecise; the data are compatible with {between}."
-    small = "; under the assumptions of the model, larger differences are hardly compatible with the data" if _narrow(low, high) else ""
-    return f"the data are compatible with {between}{small}."
-
-
-def _narrow(low: float, high: float) -> bool:
-    return low >= NARROW[0] and high <= NARROW[1]
-
-
-def _truth(c: Contrast) -> str:
-    if math.isnan(c.truth):
-        return ""
-    shown = fmt.ratio(c.truth)
-    if math.isnan(c.row.low):
-        return f" The simulated truth is {shown}."
-    inside = "contains" if c.row.low <= c.truth <= c.row.high else "does not contain"
-    return f" The simulated truth is {shown}; the interval {inside} it."

@@ -6,7 +6,9 @@ from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report.blocks import Sentence
 from cobalamin.report.facts import ROLES, ModelFacts, StudyFacts
-from cobalamin.report.labels import adjustment_words, join_words, lag_words, outcome_label, plain, term_label
+from cobalamin.report.labels import ROWS_WORDS, adjustment_words, join_words, lag_words, outcome_label, plain, term_label
+from cobalamin.report.measures import estimate_value
+from cobalamin.report.records import records
 
 ASSOCIATION = (
     "These estimates are associations. They do not show that changing B12 would change anybody's risk, and they are no"
@@ -98,7 +100,9 @@ def model_sentence(model: ModelFacts, facts: StudyFacts) -> str:
     """
     about = join_words([term_label(t, facts) for t in model.exposures]) or plain(model.formula)
     text = f"{model.role.capitalize()} model ({plain(model.label)}): {model.words} of {outcome_label(model.outcome, facts)}"
-    text += f" on {about}, {adjustment_words(model)}"
+    text += f" on {about}"
+    text += f", {ROWS_WORDS[model.rows]}" if model.rows else ""
+    text += f", {adjustment_words(model)}"
     text += f", {lag_words(model, facts)}" if model.lag else ""
     text += ", with sampling weights and a design-based variance" if model.survey else ""
     return f"{text}.{f' {plain(model.note)}' if model.note else ''}"
@@ -165,11 +169,17 @@ def truth_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
         One per parameter.
     """
     frame = estimates.where(analysis="truth").frame
-    rows = zip(frame["term"], frame["level"], frame["measure"], frame["value"], strict=True)
-    return [
-        Sentence(f"Simulated truth, {term_label(term, facts)}{f', {plain(level)}' if level else ''}: {measure} {fmt.ratio(value)}.")
-        for term, level, measure, value in rows
-    ]
+    several = frame["outcome"].nunique() > 1
+    same: dict[tuple[str, str, str, float], list[str]] = {}
+    for r in records(frame):
+        same.setdefault((r.term, r.level, r.measure, r.value), []).append(r.outcome)
+    return [_truth_sentence(*key, outcomes if several else [], facts) for key, outcomes in same.items()]
+
+
+def _truth_sentence(term: str, level: str, measure: str, value: float, outcomes: list[str], facts: StudyFacts) -> Sentence:
+    of = join_words([outcome_label(o, facts) for o in outcomes if o])
+    name = f"{term_label(term, facts)}{f', {plain(level)}' if level else ''}"
+    return Sentence(f"Simulated truth, {name}: {measure} {estimate_value(measure, value)}{f' ({of})' if of else ''}.")
 
 
 def standing_limitations(facts: StudyFacts) -> list[Sentence]:

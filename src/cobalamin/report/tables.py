@@ -1,4 +1,4 @@
-"""Tables of ratios: main results and sensitivity analyses with their reference rows, and all coefficients."""
+"""Tables of ratios and differences: main results and sensitivity analyses with their reference rows, and all coefficients."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from cobalamin.core.estimates import Estimates
 from cobalamin.report import format as fmt
 from cobalamin.report.exhibit import Column, Exhibit, Row, TableBody
 from cobalamin.report.facts import ModelFacts, StudyFacts
-from cobalamin.report.labels import SIMULATED_SENTENCE, adjustment_words, lag_words, level_label, plain, term_label
+from cobalamin.report.labels import ROWS_WORDS, SIMULATED_SENTENCE, adjustment_words, join_words, lag_words, level_label, plain, term_label
+from cobalamin.report.measures import estimate_interval, is_ratio
 from cobalamin.report.records import Record, records
 from cobalamin.report.select import contrasts, described_models, model_rows, spline_parts, squeeze
 
+# as many models with one adjustment have it said once
+_MANY = 4
+_TESTS = {"wald test": "overall", "non-linearity test": "non-linearity"}
 _MARKS = "\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0\u1d4d\u02b0\u2071\u02b2\u1d4f\u02e1\u1d50\u207f\u1d52\u1d56"
 
 
@@ -55,7 +59,7 @@ def level_text(facts: StudyFacts) -> str:
 def exhibit_results(
     estimates: Estimates, facts: StudyFacts, *, roles: Iterable[str] = ("primary", "secondary"), every: bool = False
 ) -> Exhibit | None:
-    """Make the table of ratios: reference rows, people, events, person-time, ratio with interval and p.
+    """Make the table of estimates: reference rows, people, events, person-time, ratio or difference with interval and p.
 
     Parameters
     ----------
@@ -83,19 +87,29 @@ def exhibit_results(
     notes = _Notes()
     options = {"every": every, "timed": timed, "named": len(measures) > 1}
     rows = [row for model in models for row in _model_block(estimates, facts, model, notes, **options)]
-    ratio_name = measures[0].capitalize() if len(measures) == 1 else "Ratio"
+    several = "Ratio" if all(map(is_ratio, measures)) else "Estimate"
+    ratio_name = measures[0].capitalize() if len(measures) == 1 else several
     columns = [Column("Exposure" if not every else "Term", "left"), Column("People"), Column("Events")]
     columns += [Column(f"Person-{facts.time_unit}")] if timed else []
     columns += [Column(f"{ratio_name} ({level_text(facts)})"), Column("p")]
+    columns, rows = _without_empty(columns, rows, 2)
     head = "All coefficients" if every else "Main results" if "primary" in roles else "Sensitivity analyses"
     return Exhibit(
         key="table-" + head.lower().replace(" ", "-"),
         title=f"{head}: {join_measures(measures)}",
-        caption=caption(_RESULT_CAPTIONS[head], facts),
+        caption=caption(_RESULT_CAPTIONS[head] + _joint_words(rows), facts),
         alt=f"Table of {len(rows)} rows with {join_measures(measures)} and {level_text(facts)}.",
         estimates=Estimates(frame),
-        body=TableBody(tuple(columns), tuple(rows), (*[_model_note(m, facts) for m in models], *notes.texts)),
+        body=TableBody(tuple(columns), tuple(rows), (*_model_notes(models, facts), *notes.texts)),
     )
+
+
+def _without_empty(columns: list[Column], rows: list[Row], place: int) -> tuple[list[Column], list[Row]]:
+    """Leave out a column in which no row has anything (events of scores)."""
+    if any(row.cells[place] not in ("", fmt.DASH) for row in rows if row.kind == "body"):
+        return columns, rows
+    kept = [row if row.kind == "heading" else Row(row.cells[:place] + row.cells[place + 1 :], row.kind, row.indent) for row in rows]
+    return columns[:place] + columns[place + 1 :], kept
 
 
 _RESULT_CAPTIONS = {
@@ -120,12 +134,12 @@ def join_measures(measures: list[str]) -> str:
 
     Examples
     --------
-    >>> join_measures(["hazard ratio", "odds ratio"])
-    'hazard and odds ratios'
+    >>> join_measures(["hazard ratio", "odds ratio"]), join_measures(["odds ratio", "mean difference"])
+    ('hazard and odds ratios', 'odds ratios and mean differences')
     """
     if measures and all(m.endswith(" ratio") for m in measures):
-        return " and ".join(m.removesuffix(" ratio") for m in measures) + " ratios"
-    return " and ".join(measures) or "estimates"
+        return join_words([m.removesuffix(" ratio") for m in measures]) + " ratios"
+    return join_words([f"{m}s" if m.endswith((" ratio", " difference")) else m for m in measures]) or "estimates"
 
 
 class _Notes:
@@ -152,36 +166,54 @@ def _model_block(
     estimates: Estimates, facts: StudyFacts, model: ModelFacts, notes: _Notes, *, every: bool, timed: bool, named: bool
 ) -> list[Row]:
     frame = model_rows(estimates, model)
+    tests = _joint_tests(estimates, model)
     measure = f" ({join_measures(list(dict.fromkeys(frame['measure'])))})" if named else ""
     rows = [Row((plain(model.label) + measure,), "heading")]
     wanted = {squeeze(c.row.term) for c in contrasts(estimates, facts, model, every=every)}
     order = list(dict.fromkeys(frame["term"])) if every or not model.exposures else list(model.exposures)
     for term in order:
         if len(spline_parts(frame, term)):
-            rows.append(_spline_row(spline_parts(frame, term), term, facts, timed=timed))
+            rows.append(_spline_row(spline_parts(frame, term), term, facts, timed=timed, test=tests.get(squeeze(term), "")))
         if squeeze(term) not in wanted:
             continue
         part = frame.loc[frame["term"].map(squeeze) == squeeze(term)]
         levels = bool((part["level"] != "").any())
         if levels:
-            rows.append(Row((term_label(term, facts), *[""] * (5 if timed else 4)), indent=1))
+            rows.append(Row((term_label(term, facts), *[""] * (4 if timed else 3), tests.get(squeeze(term), "")), indent=1))
         rows += [_result_row(r, term, facts, levels=levels, timed=timed, notes=notes) for r in records(part)]
     return rows
 
 
-def _spline_row(parts: pd.DataFrame, term: str, facts: StudyFacts, *, timed: bool) -> Row:
-    """A spline has no single ratio: its people and events, and where to look."""
+def _joint_tests(estimates: Estimates, model: ModelFacts) -> dict[str, str]:
+    """The joint tests of each term in words; a factor of two levels has one coefficient and no joint test."""
+    rows = model_rows(estimates, model, "diagnostic")
+    found: dict[str, list[str]] = {}
+    for r in records(rows.loc[rows["measure"].isin(list(_TESTS)) & (rows["term"] != "")]):
+        shown = fmt.SUPPRESSED if fmt.is_suppressed(r.warning) and math.isnan(r.p) else fmt.p_value(r.p)
+        found.setdefault(squeeze(r.term), []).append(f"{shown} ({_TESTS[r.measure]})")
+    return {term: "; ".join(words) for term, words in found.items()}
+
+
+def _joint_words(rows: list[Row]) -> str:
+    last = " ".join(row.cells[-1] for row in rows)
+    words = " Overall p: Wald test that all coefficients of the term are 0." if "(overall)" in last else ""
+    return words + (" Non-linearity: that those beyond the straight line are 0." if "(non-linearity)" in last else "")
+
+
+def _spline_row(parts: pd.DataFrame, term: str, facts: StudyFacts, *, timed: bool, test: str) -> Row:
+    """A spline has no single ratio: its people and events, its tests, and where to look."""
     r = next(records(parts))
     numbers = [fmt.count(r.n, r.warning), fmt.count(r.events, r.warning), *([person_time(r.person_time, r.warning)] if timed else [])]
-    return Row((term_label(term, facts), *numbers, "a curve (see its figure)", fmt.DASH), indent=1)
+    return Row((term_label(term, facts), *numbers, "a curve (see its figure)", test or fmt.DASH), indent=1)
 
 
 def _result_row(r: Record, term: str, facts: StudyFacts, *, levels: bool, timed: bool, notes: _Notes) -> Row:
     name = level_label(r.level, facts) if levels else term_label(term, facts)
     if levels and r.level == r.reference:
-        estimate, shown_p = "1 (reference)", fmt.DASH
+        estimate, shown_p = f"{1 if is_ratio(r.measure) else 0} (reference)", fmt.DASH
     else:
-        estimate = fmt.ratio_interval(r.value, r.low, r.high) if not math.isnan(r.value) else _absent(r.warning)
+        shown = estimate_interval(r.measure, r.value, r.low, r.high)
+        estimate = shown if not math.isnan(r.value) else _absent(r.warning)
         shown_p = fmt.p_value(r.p)
     numbers = [fmt.count(r.n, r.warning), fmt.count(r.events, r.warning), *([person_time(r.person_time, r.warning)] if timed else [])]
     return Row((name, *numbers, estimate + notes.mark(r.warning), shown_p), indent=2 if levels else 1)
@@ -216,8 +248,18 @@ def person_time(value: float, warning: str = "") -> str:
     return fmt.number(value, 0 if value >= 100 else 1)
 
 
-def _model_note(model: ModelFacts, facts: StudyFacts) -> str:
-    parts = [model.words, adjustment_words(model)]
+def _model_notes(models: list[ModelFacts], facts: StudyFacts) -> list[str]:
+    """One note per model; what most of them are adjusted for is said once."""
+    words = [adjustment_words(m) for m in models]
+    usual = max(dict.fromkeys(words), key=words.count)
+    if words.count(usual) < _MANY or usual == "unadjusted":
+        return [_model_note(m, facts) for m in models]
+    return [f"{usual[0].upper()}{usual[1:]}, where nothing else is said.", *(_model_note(m, facts, usual) for m in models)]
+
+
+def _model_note(model: ModelFacts, facts: StudyFacts, usual: str = "") -> str:
+    parts = [model.words, *([ROWS_WORDS[model.rows]] if model.rows else [])]
+    parts += [words] if (words := adjustment_words(model)) != usual else []
     parts += [lag_words(model, facts)] if model.lag else []
     parts += ["survey-weighted"] if model.survey else []
     return f"{plain(model.label)}: {', '.join(parts)}.{f' {plain(model.note)}' if model.note else ''}"

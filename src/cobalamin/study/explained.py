@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from cobalamin.core.errors import DataError
 from cobalamin.core.estimates import Estimates
 from cobalamin.design.cohort import Cohort
 from cobalamin.design.design import Design
+from cobalamin.models.after.wald import nonlinear_columns, wald_of, wald_test
 from cobalamin.models.figures.figure_data import SMOOTH_DF, dose_response_estimates, ph_estimates
 from cobalamin.models.fit import Fit
+from cobalamin.models.matrix.terms import term_columns
 from cobalamin.study.fitting import fit_frame, known_terms, refuse_unknown_terms, squeeze
 from cobalamin.study.sections import DoseResponseSection, ModelSection, ProportionalHazardsSection
 
 # a smooth takes at least five events per degree of freedom
 EVENTS_PER_DF = 5
+# splines whose first column is the straight line
+_LINE_FIRST = ("rcs(", "ns(")
 
 
 def hazards_rows(fit: Fit, model: ModelSection, spec: ProportionalHazardsSection, *, outcome: str, unit: str) -> Estimates:
@@ -99,3 +104,37 @@ def unit_of(variable: str, design: Design) -> str:
     """
     parts = (*design.exposures, *design.covariates)
     return next((str(part.unit) for part in parts if part.name == variable), "")
+
+
+def wald_rows(fit: Fit, model: ModelSection, *, outcome: str) -> Estimates:
+    """Return the test of every term that has several coefficients, and of what a spline has beyond its straight line.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    model : ModelSection
+        The model of the protocol.
+    outcome : str
+        For the rows.
+
+    Returns
+    -------
+    Estimates
+        Diagnostic rows of the model: ``wald test`` (value chi-squared, p), ``non-linearity test``, and the same with `` df``. A term
+        with an infinite coefficient has none.
+    """
+    rows: list[dict[str, Any]] = []
+    for term, where in term_columns(fit).items():
+        if len(where) < 2:
+            continue
+        try:
+            found: dict[str, Any] = {"wald test": wald_test(fit, term).iloc[0].to_dict()}
+            if squeeze(term).startswith(_LINE_FIRST):
+                found["non-linearity test"] = wald_of(fit, nonlinear_columns(fit, term))
+        except DataError:
+            continue
+        for name, test in found.items():
+            rows.append({"term": term, "measure": name, "value": test["chi2"], "p": test["p_value"]})
+            rows.append({"term": term, "measure": f"{name} df", "value": float(test["df"])})
+    return Estimates.from_rows(rows, analysis=model.role, context="diagnostic", model=model.name, outcome=outcome)

@@ -23,7 +23,7 @@ _RENAMED = {"frailty": "cluster"}
 _MADE = ("survey", "firth", "ridge", "ridge_terms")
 
 
-def fit_model(model: ModelSection, cohort: Cohort) -> Fit:
+def fit_model(model: ModelSection, cohort: Cohort, rows: pd.DataFrame | None = None) -> Fit:
     """Fit one model of the protocol.
 
     Parameters
@@ -32,6 +32,8 @@ def fit_model(model: ModelSection, cohort: Cohort) -> Fit:
         The model.
     cohort : Cohort
         The cohort of its lag and restriction.
+    rows : DataFrame, optional
+        Rows of visits, for a model of these; by default the people of the cohort.
 
     Returns
     -------
@@ -47,7 +49,8 @@ def fit_model(model: ModelSection, cohort: Cohort) -> Fit:
     where = next((function for key, function in kind.instead if getattr(model, key)), kind.function)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CobalaminWarning)
-        fit: Fit = load_function(where)(model.formula, fit_frame(model, cohort), **_arguments(model, kind, cohort.design))
+        frame = fit_frame(model, cohort) if rows is None else rows
+        fit: Fit = load_function(where)(model.formula, frame, **_arguments(model, kind, cohort.design))
     return fit
 
 
@@ -106,6 +109,8 @@ def _arguments(model: ModelSection, kind: Kind, design: Design) -> dict[str, Any
         arguments["survey"] = _survey(design)
     if model.firth or model.ridge is not None:
         arguments["penalty"] = "firth" if model.ridge is None else Ridge(model.ridge, model.ridge_terms or None)
+    if model.rows == "visits" and "group" in kind.options:
+        arguments.setdefault("group", design.person_id)
     if kind.timed:
         arguments |= {"entry": "entry", "exit": "exit", "event": OUTCOME if kind.follow == "one event" else "event"}
     if kind.follow == "all events":

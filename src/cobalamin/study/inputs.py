@@ -187,7 +187,7 @@ def tables_to_check(protocol: Protocol, dictionary: Dictionary, source: Source) 
     list of str
         In the dictionary's order; a table that the design needs and the source lacks is a failure of the check.
     """
-    named = set(_tables_in(protocol.design))
+    named = {*_tables_in(protocol.design), *([protocol.visits.table] if protocol.visits else [])}
     return [table for table in dictionary.tables if table in named or table in source.tables]
 
 

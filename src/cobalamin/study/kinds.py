@@ -14,7 +14,7 @@ Follow = Literal["one event", "all events", "none"]
 # the keys of every model, whatever its kind
 COMMON = ("name", "label", "kind", "role", "formula", "show", "lag_years", "restrict", "adjusted_for", "note")
 _WEIGHTED = ("weights", "cluster")
-_REGRESSION = ("weights", "cluster", "survey")
+_REGRESSION = ("weights", "cluster", "survey", "offset", "robust")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Kind:
     @property
     def keys(self) -> tuple[str, ...]:
         """Every key that a model of this kind may have."""
-        return (*COMMON, *(() if self.follow == "none" else ("event",)), *self.options)
+        return (*COMMON, "rows" if self.follow == "none" else "event", *self.options)
 
     @property
     def timed(self) -> bool:
@@ -67,6 +67,25 @@ KINDS: dict[str, Kind] = {
         (*_WEIGHTED, "df", "scale", "time_dependent"),
     ),
     "logistic": Kind("regression.regression:logistic", "logistic regression", "none", _REGRESSION),
+    "linear": Kind("regression.regression:linear", "linear regression", "none", _REGRESSION),
+    "poisson": Kind("regression.rates:poisson", "Poisson regression", "none", (*_REGRESSION, "exposure")),
+    "negative_binomial": Kind("regression.rates:negative_binomial", "negative binomial regression", "none", (*_REGRESSION, "exposure")),
+    "risk_ratio": Kind("regression.risks:risk_ratio", "regression of risk ratios", "none", (*_REGRESSION, "method")),
+    "risk_difference": Kind("regression.risks:risk_difference", "regression of risk differences", "none", (*_REGRESSION, "method")),
+    "ordinal": Kind("ordinal.ordinal:ordinal", "ordinal (cumulative link) regression", "none", (*_WEIGHTED, "survey", "link", "partial")),
+    "ordinal_mixed": Kind(
+        "ordinal.ordinal_mixed:ordinal_mixed",
+        "ordinal regression with random effects",
+        "none",
+        ("group", "random", "link"),
+    ),
+    "mixed": Kind("repeated.mixed:mixed", "linear mixed model", "none", ("group", "random", "crossed", "method")),
+    "gee": Kind(
+        "repeated.gee:gee",
+        "marginal model by generalised estimating equations",
+        "none",
+        ("group", "family", "correlation", "time", "exposure", "weights", "correction"),
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from cobalamin.design.design import Design
 from cobalamin.models.matrix.formula import FUNCTIONS
 from cobalamin.study.fitting import OUTCOME, event_code
 from cobalamin.study.protocol import Protocol
+from cobalamin.study.visits import Visits
 
 _NAMES = re.compile(r"[A-Za-z_]\w*")
 # a column of numbers with more values than this is no factor
@@ -38,7 +39,7 @@ def refuse_unknown_events(protocol: Protocol, design: Design) -> None:
         event_code(model, design)
 
 
-def refuse_unknown_names(protocol: Protocol, cohort: Cohort) -> None:
+def refuse_unknown_names(protocol: Protocol, cohort: Cohort, visits: Visits | None = None) -> None:
     """Refuse groupings, labels and levels under ``[report]`` that belong to nothing in the cohort.
 
     Parameters
@@ -47,19 +48,23 @@ def refuse_unknown_names(protocol: Protocol, cohort: Cohort) -> None:
         A checked protocol.
     cohort : Cohort
         The study's own cohort.
+    visits : Visits, optional
+        Its visits; their columns and categories have names too.
 
     Raises
     ------
     ProtocolError
         All of them at once, each with the nearest name.
     """
-    columns = [*map(str, cohort.data.columns), OUTCOME]
+    seen = [] if visits is None else [str(name) for name in visits.rows.columns if name not in cohort.data.columns]
+    own = [*map(str, cohort.data.columns), OUTCOME]
+    columns = [*own, *seen]
     events = [label for code, label in cohort.event_labels.items() if code]
     things = [*columns, *events]
     problems = [
         *(_unknown(f"labels: '{key}'", key, things) for key in protocol.report.labels if not _is_term(key, things, columns)),
-        *(_unknown(f"{place}: '{name}'", name, columns) for place, name in _groupings(protocol) if name not in columns),
-        *_level_problems(protocol, cohort, events),
+        *(_unknown(f"{place}: '{name}'", name, columns) for place, name in _groupings(protocol) if name not in own),
+        *_level_problems(protocol, cohort, events, visits),
     ]
     if problems:
         raise ProtocolError(f"[report] {len(problems)} problem(s).\n  - " + "\n  - ".join(problems))
@@ -80,6 +85,8 @@ def _groupings(protocol: Protocol) -> Iterator[tuple[str, str]]:
         "curves": [s.by for s in report.curves],
         "incidence": [s.by for s in report.incidence],
         "states": [s.by for s in report.states],
+        "severity": [s.by for s in report.severity],
+        "trajectories": [s.by for s in report.trajectories],
     }
     yield from ((f"{key}: by", name) for key, names in groups.items() for name in names if name)
     yield from (("table1", name) for name in report.table1)
@@ -89,8 +96,9 @@ def _groupings(protocol: Protocol) -> Iterator[tuple[str, str]]:
         yield "distribution: variable", report.distribution.variable
 
 
-def _level_problems(protocol: Protocol, cohort: Cohort, events: list[str]) -> list[str]:
+def _level_problems(protocol: Protocol, cohort: Cohort, events: list[str], visits: Visits | None) -> list[str]:
     known = [*events, *(spec.first for spec in protocol.report.states), *_levels(cohort.data)]
+    known += _levels(visits.rows) if visits is not None else []
     return [
         f"levels: '{key}' is no category of a column of the cohort and no event.{did_you_mean(key, known)}"
         for key in protocol.report.levels

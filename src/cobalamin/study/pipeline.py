@@ -21,14 +21,16 @@ from cobalamin.release.policy import Policy, make_policy
 from cobalamin.release.store import DECISIONS_FILE, ESTIMATES_FILE, FACTS_FILE, REPORT_FILE
 from cobalamin.report.facts import StudyFacts
 from cobalamin.study.console import Progress
-from cobalamin.study.explained import dose_rows, hazards_rows
+from cobalamin.study.explained import dose_rows, hazards_rows, wald_rows
 from cobalamin.study.fitting import fit_model, refuse_unknown_show
 from cobalamin.study.inputs import Inputs, read_inputs
 from cobalamin.study.naming import refuse_unknown_events, refuse_unknown_names
 from cobalamin.study.protocol import Protocol
 from cobalamin.study.sections import ModelSection
-from cobalamin.study.summaries import attempt, describe_cohort, follow_cohort, truth_rows
+from cobalamin.study.summaries import attempt, describe_cohort, describe_visits, follow_cohort, truth_rows
 from cobalamin.study.variants import Variant, build_variants, read_design, variant_of
+from cobalamin.study.visit_rows import odds_rows, person_estimates, severity_truth
+from cobalamin.study.visits import Visits, follow_visits
 from cobalamin.study.wording import outcome_of, study_facts
 
 
@@ -82,12 +84,14 @@ def compute(protocol: Protocol, folder: Path, progress: Progress) -> Computed:
     refuse_unknown_events(protocol, design)
     cohorts = build_variants(inputs.report.valid, design, protocol.model, progress)
     cohort = cohorts[design.lag_years, ""]
-    refuse_unknown_names(protocol, cohort)
+    visits = visits_of(protocol, inputs, design, cohorts)
+    refuse_unknown_names(protocol, cohort, visits.get((design.lag_years, "")))
     estimates = Estimates.concat(
         [
             flow_rows(inputs, cohort, protocol.report.everyone),
             _described(protocol, inputs, cohort, progress),
-            _fitted(protocol, design, cohorts, progress),
+            _visits_described(protocol, design, visits, progress),
+            _fitted(protocol, inputs, design, cohorts, visits, progress),
             truth_rows(inputs.source.truth(), protocol.report.truth, design.outcome.name),
         ]
     )
@@ -151,16 +155,65 @@ def _described(protocol: Protocol, inputs: Inputs, cohort: Cohort, progress: Pro
     return Estimates.concat([described, follow_cohort(cohort, inputs.report.valid, protocol.report, progress)])
 
 
-def _fitted(protocol: Protocol, design: Design, cohorts: dict[Variant, Cohort], progress: Progress) -> Estimates:
+def visits_of(protocol: Protocol, inputs: Inputs, design: Design, cohorts: dict[Variant, Cohort]) -> dict[Variant, Visits]:
+    """Return the visits of the study's own cohort and of every cohort with a model of visits.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        A checked protocol.
+    inputs : Inputs
+        The checked tables.
+    design : Design
+        The study's design.
+    cohorts : dict of (lag, restriction) to Cohort
+        Every cohort.
+
+    Returns
+    -------
+    dict of (lag, restriction) to Visits
+        Empty without a section ``[visits]``.
+    """
+    if protocol.visits is None:
+        return {}
+    wanted = [(design.lag_years, ""), *(variant_of(m, design) for m in protocol.model if m.rows != "people")]
+    tables = inputs.report.valid
+    return {v: follow_visits(cohorts[v], tables, protocol.visits, protocol.score) for v in dict.fromkeys(wanted)}
+
+
+def _visits_described(protocol: Protocol, design: Design, visits: dict[Variant, Visits], progress: Progress) -> Estimates:
+    if protocol.visits is None:
+        return Estimates.from_rows([])
+    return describe_visits(visits[design.lag_years, ""], protocol.report, protocol.visits.rater or "", progress)
+
+
+def _fitted(
+    protocol: Protocol, inputs: Inputs, design: Design, cohorts: dict[Variant, Cohort], visits: dict[Variant, Visits], progress: Progress
+) -> Estimates:
     parts = []
+    truth = inputs.source.truth()
     for model in protocol.model:
         progress(f"fit model '{model.name}'")
-        cohort = cohorts[variant_of(model, design)]
-        fit = fit_model(model, cohort)
+        variant, outcome = variant_of(model, design), outcome_of(model, design)
+        frame = None if model.rows == "people" else visits[variant].of(model.rows)
+        fit = fit_model(model, cohorts[variant], frame)
         refuse_unknown_show(model, fit)
-        parts.append(fit.estimates(analysis=model.role, model=model.name, outcome=outcome_of(model, design)))
-        parts += _explained(protocol, model, fit, cohort, progress)
-    return Estimates.concat(parts)
+        if model.rows == "visits" and frame is not None:
+            parts.append(person_estimates(fit, frame, design.person_id, analysis=model.role, model=model.name, outcome=outcome))
+        else:
+            parts.append(fit.estimates(analysis=model.role, model=model.name, outcome=outcome))
+        parts.append(wald_rows(fit, model, outcome=outcome))
+        if protocol.visits is not None and model.rows != "people":
+            parts.append(severity_truth(fit, truth, protocol.visits.truth, outcome))
+        parts += _explained(protocol, model, fit, cohorts[variant], progress)
+    return _once(Estimates.concat(parts))
+
+
+def _once(estimates: Estimates) -> Estimates:
+    """The truth of one outcome, said by several models, once."""
+    frame = estimates.frame
+    repeated = (frame["analysis"] == "truth") & frame.duplicated(["analysis", "outcome", "term", "measure"])
+    return Estimates.from_frame(frame.loc[~repeated])
 
 
 def _explained(protocol: Protocol, model: ModelSection, fit: Fit, cohort: Cohort, progress: Progress) -> list[Estimates]:
@@ -175,6 +228,11 @@ def _explained(protocol: Protocol, model: ModelSection, fit: Fit, cohort: Cohort
         *(
             ("dose-response", partial(dose_rows, fit, model, s, cohort, outcome=outcome))
             for s in report.dose_response
+            if s.model == model.name
+        ),
+        *(
+            ("proportional odds", partial(odds_rows, fit, model, s, outcome=outcome))
+            for s in report.proportional_odds
             if s.model == model.name
         ),
     ]

@@ -19,10 +19,12 @@ from cobalamin.study.sections import (
     DisclosureSection,
     ModelSection,
     ReportSection,
-    Section,
     SourceSection,
     StudySection,
 )
+from cobalamin.study.strict import Section
+from cobalamin.study.visit_rules import problems_of_visits
+from cobalamin.study.visit_sections import ScoreSection, VisitsSection
 
 Checked = TypeVar("Checked", bound=Section)
 
@@ -32,8 +34,8 @@ class Protocol(Section):
 
     Attributes
     ----------
-    study, source, dictionary, design, model, report, disclosure
-        The sections of the TOML file; ``[[model]]`` may be repeated.
+    study, source, dictionary, design, model, visits, score, report, disclosure
+        The sections of the TOML file; ``[[model]]`` and ``[[score]]`` may be repeated.
     """
 
     study: StudySection
@@ -41,6 +43,8 @@ class Protocol(Section):
     dictionary: DictionarySection
     design: dict[str, Any]
     model: tuple[ModelSection, ...]
+    visits: VisitsSection | None = None
+    score: tuple[ScoreSection, ...] = ()
     report: ReportSection = ReportSection()
     disclosure: DisclosureSection = DisclosureSection()
 
@@ -212,7 +216,11 @@ def _known_keys(loc: tuple[Any, ...], kind: type[Section]) -> set[str]:
 
 
 def _refuse_contradictions(protocol: Protocol, name: str) -> None:
-    problems = [*problems_of_models(protocol.model), *problems_of_report(protocol.report, protocol.model)]
+    problems = [
+        *problems_of_models(protocol.model),
+        *problems_of_report(protocol.report, protocol.model),
+        *problems_of_visits(protocol.visits, protocol.score, protocol.model, protocol.report),
+    ]
     if problems:
         raise ProtocolError(f"{name}: {len(problems)} problem(s).\n  - " + "\n  - ".join(problems))
     names = [m.name for m in protocol.model]

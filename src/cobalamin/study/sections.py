@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A part of the protocol: fixed once read, and no key outside its list."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from cobalamin.study.strict import Name, Positive, Section
+from cobalamin.study.visit_sections import AgreementSection, ProportionalOddsSection, SeveritySection, TrajectorySection
 
 
 class StudySection(Section):
@@ -23,7 +17,7 @@ class StudySection(Section):
     question: str
     seed: int = 0
     notices: tuple[str, ...] = ()
-    limitations: dict[str, str] = {}
+    limitations: dict[str, str] = Field(default_factory=dict)
 
 
 class SourceSection(Section):
@@ -35,10 +29,10 @@ class SourceSection(Section):
     kind: Literal["simulated", "files"]
     path: str | None = None
     path_variable: str | None = None
-    tables: dict[str, str] = {}
+    tables: dict[str, str] = Field(default_factory=dict)
     how_to_get: str = ""
     persons: int = Field(default=100_000, ge=100)
-    parameters: dict[str, float | int | bool | str] = {}
+    parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
 
 
 class DictionarySection(Section):
@@ -80,6 +74,19 @@ class ModelSection(Section):
     df: Annotated[int, Field(ge=1, le=10)] | None = None
     scale: Literal["hazard", "odds", "normal"] | None = None
     time_dependent: dict[str, Annotated[int, Field(ge=1, le=10)]] | None = None
+    rows: Literal["people", "baseline", "visits"] = "people"
+    exposure: str | None = None
+    robust: Literal["HC0", "HC1", "HC2", "HC3"] | None = None
+    method: str | None = None
+    link: Literal["logit", "probit", "cloglog", "loglog", "cauchit"] | None = None
+    partial: tuple[str, ...] = ()
+    group: str | None = None
+    random: str | None = None
+    crossed: tuple[str, ...] = ()
+    family: Literal["gaussian", "binomial", "poisson", "ordinal"] | None = None
+    correlation: Literal["independence", "exchangeable", "ar1"] | None = None
+    correction: Literal["none", "mancl-derouen"] | None = None
+    time: str | None = None
 
 
 class CutOffLine(Section):
@@ -154,24 +161,38 @@ class ReportSection(Section):
     states: tuple[StatesSection, ...] = ()
     proportional_hazards: tuple[ProportionalHazardsSection, ...] = ()
     dose_response: tuple[DoseResponseSection, ...] = ()
+    severity: tuple[SeveritySection, ...] = ()
+    trajectories: tuple[TrajectorySection, ...] = ()
+    agreement: tuple[AgreementSection, ...] = ()
+    proportional_odds: tuple[ProportionalOddsSection, ...] = ()
     distribution: DistributionSection | None = None
     everyone: str = ""
     group: str = ""
     outcome: str = "the outcome"
     event: str = "Events"
     concerns_ls: bool = True
-    labels: dict[str, str] = {}
-    levels: dict[str, str] = {}
-    truth: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
+    levels: dict[str, str] = Field(default_factory=dict)
+    truth: dict[str, str] = Field(default_factory=dict)
     formats: tuple[Literal["html"], ...] = ("html",)
 
 
 # keys under [report] that may be written once, as a table, or repeatedly, as [[report.key]]
-REPEATABLE = ("curves", "incidence", "states", "proportional_hazards", "dose_response")
+REPEATABLE = (
+    "curves",
+    "incidence",
+    "states",
+    "proportional_hazards",
+    "dose_response",
+    "severity",
+    "trajectories",
+    "agreement",
+    "proportional_odds",
+)
 
 
 class DisclosureSection(Section):
     """The preset of disclosure control, or a policy of one's own."""
 
     preset: str = "opensafely"
-    policy: dict[str, Any] = {}
+    policy: dict[str, Any] = Field(default_factory=dict)

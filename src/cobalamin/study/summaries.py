@@ -17,6 +17,8 @@ from cobalamin.study.console import Progress
 from cobalamin.study.fitting import OUTCOME, model_frame
 from cobalamin.study.followed import incidence_rows, state_rows, survival_rows
 from cobalamin.study.sections import ReportSection
+from cobalamin.study.visit_rows import agreement_rows, severity_rows, trajectory_rows
+from cobalamin.study.visits import Visits
 
 
 def describe_cohort(cohort: Cohort, report: ReportSection) -> Estimates:
@@ -65,6 +67,33 @@ def follow_cohort(cohort: Cohort, tables: Mapping[str, pd.DataFrame], report: Re
     ]
     outcome = cohort.design.outcome.name
     return Estimates.concat([attempt(make, what, model, outcome, progress) for what, model, make in asked])
+
+
+def describe_visits(visits: Visits, report: ReportSection, rater: str, progress: Progress) -> Estimates:
+    """Describe the visits of the cases as the protocol asks: counts, severity by group, trajectories, agreement.
+
+    Parameters
+    ----------
+    visits : Visits
+        Visits of the study's own cohort.
+    report : ReportSection
+        What to show.
+    rater : str
+        Column of the rater; empty = none.
+    progress : Progress
+        Told what begins.
+
+    Returns
+    -------
+    Estimates
+        The counts of people, visits and rows, and what was asked for.
+    """
+    asked: list[tuple[str, str, str, Callable[[], Estimates]]] = [
+        *(("severity", s.by or "", s.score, partial(severity_rows, visits, s)) for s in report.severity),
+        *(("trajectory", s.by or "", s.score, partial(trajectory_rows, visits, s)) for s in report.trajectories),
+        *(("agreement", rater, visits.outcome, partial(agreement_rows, visits, s, rater)) for s in report.agreement),
+    ]
+    return Estimates.concat([visits.estimates(), *(attempt(make, what, model, score, progress) for what, model, score, make in asked)])
 
 
 def attempt(make: Callable[[], Estimates], what: str, model: str, outcome: str, progress: Progress) -> Estimates:

@@ -15,6 +15,7 @@ from cobalamin.study.inputs import Inputs
 from cobalamin.study.kinds import KINDS
 from cobalamin.study.protocol import Protocol
 from cobalamin.study.sections import ModelSection
+from cobalamin.study.visit_words import visit_details, visit_labels, visit_sentences
 
 _DISTRIBUTIONS = {
     "weibull": "Weibull",
@@ -51,7 +52,9 @@ def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Poli
         No number of the results and no person.
     """
     section, design = protocol.report, cohort.design
-    labels = _labels(inputs, design) | {OUTCOME: section.outcome, design.outcome.name: section.outcome} | dict(section.labels)
+    outcomes = {OUTCOME: section.outcome, design.outcome.name: section.outcome}
+    labels = _labels(inputs, design) | visit_labels(protocol) | outcomes | dict(section.labels)
+    beside = (*exhibit_sentences(protocol, cohort, labels), *visit_sentences(protocol, labels))
     return StudyFacts(
         title=protocol.study.title,
         question=protocol.study.question,
@@ -63,7 +66,7 @@ def study_facts(protocol: Protocol, inputs: Inputs, cohort: Cohort, policy: Poli
         group=section.group,
         labels=labels,
         levels=section.levels,
-        design=(*_sentences(design, labels, section.levels), MISSING_SENTENCE, *exhibit_sentences(protocol, cohort, labels)),
+        design=(*_sentences(design, labels, section.levels), MISSING_SENTENCE, *beside),
         definitions=design.definitions(),
         models=tuple(_model_facts(m, design, labels) for m in protocol.model),
         limitations=tuple(Limitation(code, text) for code, text in protocol.study.limitations.items()),
@@ -108,6 +111,7 @@ def _model_facts(model: ModelSection, design: Design, labels: Mapping[str, str])
         lag=model.lag_years or 0.0,
         note=" ".join(filter(None, [*_details(model, labels), model.note])),
         method=_method(model),
+        rows="" if model.rows == "people" else model.rows,
     )
 
 
@@ -131,6 +135,7 @@ def _details(model: ModelSection, labels: Mapping[str, str]) -> Iterator[str]:
         yield "Firth's penalty keeps estimates finite where events are few."
     if model.ridge is not None:
         yield f"A ridge penalty of {model.ridge:g} shrinks the coefficients."
+    yield from visit_details(model, labels)
     if model.frailty:
         yield f"A gamma frailty is shared within {labels.get(model.frailty, model.frailty)}."
 
