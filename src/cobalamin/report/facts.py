@@ -50,8 +50,9 @@ class ModelFacts:
         One further sentence, e.g. how the time scale differs in this model.
     method : str
         What the report calls the model: ``"Fine-Gray regression of the subdistribution hazard"``; empty for the words of its kind.
-    rows : {"", "baseline", "visits"}
-        Who it is about: the people of the cohort, or those who had the outcome, at their first visit or at all visits.
+    rows : {"", "baseline", "visits", "one-rater"}
+        Who it is about: the people of the cohort, or those who had the outcome, at their first visit, at all visits by all raters, or
+        by one rater each.
     """
 
     name: str

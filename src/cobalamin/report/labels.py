@@ -18,7 +18,11 @@ _SPLINES = {"rcs": "spline", "ns": "spline", "bs": "spline"}
 # Formatting characters that could reorder or hide the text around a label (bidi overrides and isolates, zero-width marks)
 _INVISIBLE = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0x200E, 0x200F, 0xFEFF])
 # whose rows a model has (`ModelFacts.rows`)
-ROWS_WORDS = {"baseline": "among those diagnosed, at the first visit", "visits": "among those diagnosed, at all visits"}
+ROWS_WORDS = {
+    "baseline": "among those diagnosed, at the first visit",
+    "visits": "among those diagnosed, at all visits",
+    "one-rater": "among those diagnosed, at all visits, one rater each",
+}
 SIMULATED = "SIMULATED DATA"
 SIMULATED_SENTENCE = "Simulated data: these people do not exist."
 

@@ -66,21 +66,19 @@ def exhibit_fits(estimates: Estimates, facts: StudyFacts) -> Exhibit | None:
     if not models:
         return None
     frames = [found_rows[m] for m in models]
-    found = dict.fromkeys(str(m) for f in frames for m in f["measure"])
-    measures = [m for m in found if m in _FACT_NAMES]
-    others = [m for m in found if m not in _FACT_NAMES]
-    last = (Column("Further facts", "left"),) if others else ()
-    rows = [
-        Row((plain(m.label), *(_fact(f, measure) for measure in measures), *([_others(f, others, facts)] if others else [])))
-        for m, f in zip(models, frames, strict=True)
-    ]
+    every = [str(m) for f in frames for m in dict.fromkeys(f["measure"])]
+    # a column for what most models have; the rest in words, or the table would be one that nobody can hold
+    measures = [m for m in dict.fromkeys(every) if m in _FACT_NAMES and (m in _ALWAYS or 2 * every.count(m) >= len(models))]
+    rows = [Row((plain(m.label), *(_fact(f, measure) for measure in measures))) for m, f in zip(models, frames, strict=True)]
+    others = [m for m in dict.fromkeys(every) if m not in measures]
+    further = [f"{plain(m.label)}: {words}." for m, f in zip(models, frames, strict=True) if (words := _others(f, others, facts))]
     return Exhibit(
         key="table-fits",
         title="Facts of the fitted models",
         caption=caption("People with a missing value in a model's variables are left out of that model and counted here.", facts),
         alt=f"Table of {len(rows)} models with {', '.join(_fact_name(m, facts) for m in measures)}.",
         estimates=Estimates(pd.concat(frames, ignore_index=True)),
-        body=TableBody((Column("Model", "left"), *(Column(_fact_name(m, facts)) for m in measures), *last), tuple(rows)),
+        body=TableBody((Column("Model", "left"), *(Column(_fact_name(m, facts)) for m in measures)), tuple(rows), tuple(further)),
     )
 
 
@@ -124,6 +122,8 @@ def _model_row(model: ModelFacts, facts: StudyFacts) -> Row:
     return Row((plain(model.label), model.role, kind, words, plain(model.formula) or fmt.DASH))
 
 
+# facts that have a column whatever few models have them
+_ALWAYS = ("n", "n_missing", "events")
 _FACT_NAMES = {
     "n": "People",
     "n_missing": "Missing, left out",
@@ -147,9 +147,13 @@ def _model_facts(estimates: Estimates, model: ModelFacts) -> pd.DataFrame:
 
 
 def _others(frame: pd.DataFrame, measures: list[str], facts: StudyFacts) -> str:
-    """Facts that few models have, in words: a column for each would be a table nobody can hold."""
+    """Facts that few models have, in words."""
     own = set(frame["measure"])
-    return "; ".join(f"{_fact_name(m, facts).lower()} {_fact(frame, m)}" for m in measures if m in own) or fmt.DASH
+    return "; ".join(f"{_lower(_fact_name(m, facts))} {_fact(frame, m)}" for m in measures if m in own)
+
+
+def _lower(name: str) -> str:
+    return name if name.isupper() else name[:1].lower() + name[1:]
 
 
 def _fact_name(measure: str, facts: StudyFacts) -> str:

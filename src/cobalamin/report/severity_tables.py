@@ -284,7 +284,9 @@ def exhibit_components(estimates: Estimates, facts: StudyFacts) -> Exhibit | Non
 
 
 def _component(term: str, level: str, facts: StudyFacts) -> str:
-    names = {"Intercept": "level", "residual": "Residual"}
-    words = [names.get(part.strip(), term_label(part.strip(), facts)) for part in term.split(",")]
-    of = f" of {term_label(level, facts)}" if level else ""
-    return f"{join_words(words)}{of}"
+    """``Level, by person``; ``Level and slope of years since diagnosis, by person``; ``Residual``."""
+    if term == "residual":
+        return "Residual"
+    parts = [part.strip() for part in term.split(",")]
+    words = join_words(["level" if part == "Intercept" else f"slope of {term_label(part, facts)}" for part in parts])
+    return f"{words[:1].upper()}{words[1:]}{f', by {term_label(level, facts).lower()}' if level else ''}"

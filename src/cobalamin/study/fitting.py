@@ -109,7 +109,7 @@ def _arguments(model: ModelSection, kind: Kind, design: Design) -> dict[str, Any
         arguments["survey"] = _survey(design)
     if model.firth or model.ridge is not None:
         arguments["penalty"] = "firth" if model.ridge is None else Ridge(model.ridge, model.ridge_terms or None)
-    if model.rows == "visits" and "group" in kind.options:
+    if model.rows in ("visits", "one-rater") and "group" in kind.options:
         arguments.setdefault("group", design.person_id)
     if kind.timed:
         arguments |= {"entry": "entry", "exit": "exit", "event": OUTCOME if kind.follow == "one event" else "event"}

@@ -198,7 +198,7 @@ def _fitted(
         frame = None if model.rows == "people" else visits[variant].of(model.rows)
         fit = fit_model(model, cohorts[variant], frame)
         refuse_unknown_show(model, fit)
-        if model.rows == "visits" and frame is not None:
+        if model.rows not in ("people", "baseline") and frame is not None:
             parts.append(person_estimates(fit, frame, design.person_id, analysis=model.role, model=model.name, outcome=outcome))
         else:
             parts.append(fit.estimates(analysis=model.role, model=model.name, outcome=outcome))

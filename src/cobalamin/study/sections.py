@@ -74,7 +74,7 @@ class ModelSection(Section):
     df: Annotated[int, Field(ge=1, le=10)] | None = None
     scale: Literal["hazard", "odds", "normal"] | None = None
     time_dependent: dict[str, Annotated[int, Field(ge=1, le=10)]] | None = None
-    rows: Literal["people", "baseline", "visits"] = "people"
+    rows: Literal["people", "baseline", "visits", "one-rater"] = "people"
     exposure: str | None = None
     robust: Literal["HC0", "HC1", "HC2", "HC3"] | None = None
     method: str | None = None

@@ -10,7 +10,8 @@ from cobalamin.study.kinds import KINDS
 from cobalamin.study.sections import ModelSection, ReportSection
 from cobalamin.study.visit_sections import ScoreSection, VisitsSection
 
-ON_VISITS = ("baseline", "visits")
+ON_VISITS = ("baseline", "visits", "one-rater")
+REPEATING = ("visits", "one-rater")
 # kinds whose rows repeat within a group
 REPEATED = ("mixed", "gee", "ordinal_mixed")
 
@@ -70,12 +71,12 @@ def _absences(scores: Sequence[ScoreSection], models: Sequence[ModelSection], re
 
 def _model_problems(model: ModelSection) -> Iterator[str]:
     place = f"[model.{model.name}]"
-    if model.kind in REPEATED and model.rows != "visits" and not model.group:
+    if model.kind in REPEATED and model.rows not in REPEATING and not model.group:
         yield f"{place} kind '{model.kind}' is for rows that repeat: set rows = 'visits', or 'group' to the column they repeat within."
     if model.rows in ON_VISITS and model.survey:
         yield f"{place} 'survey' cannot stand with rows = '{model.rows}'."
-    if model.rows == "visits" and model.kind in KINDS and model.kind not in REPEATED and not model.cluster:
-        yield f"{place} rows = 'visits' repeats people: take kind {' or '.join(REPEATED)}, or set 'cluster' to the person's key."
+    if model.rows in REPEATING and model.kind in KINDS and model.kind not in REPEATED and not model.cluster:
+        yield f"{place} rows = '{model.rows}' repeats people: take kind {' or '.join(REPEATED)}, or set 'cluster' to the person's key."
 
 
 def _exhibit_problems(

@@ -54,14 +54,16 @@ class Visits:
 
         Parameters
         ----------
-        rows : {"baseline", "visits"}
-            First visits, or all.
+        rows : {"baseline", "visits", "one-rater"}
+            First visits; all visits and raters; all visits, each by its first rater (what the person answers is the same for all).
 
         Returns
         -------
         DataFrame
-            One row per person, or one per visit and rater.
+            One row per person, per visit and rater, or per visit.
         """
+        if rows == "one-rater":
+            return self.rows.drop_duplicates([self.person, NUMBER]).reset_index(drop=True)
         return self.baseline if rows == "baseline" else self.rows
 
     def estimates(self) -> Estimates:

@@ -125,6 +125,8 @@ def _method(model: ModelSection) -> str:
 
 def _details(model: ModelSection, labels: Mapping[str, str]) -> Iterator[str]:
     """The choices of a model that its kind does not say, in sentences."""
+    if model.restrict:
+        yield f"Restricted to people with {model.restrict}."
     if model.strata:
         yield f"Strata, each with its own baseline hazard: {join_words([labels.get(s, s) for s in model.strata])}."
     if model.cluster:
