@@ -59,8 +59,8 @@ class DoseRows:
 
     @property
     def weighted(self) -> bool:
-        """Whether some people count for more than others."""
-        return not bool((self.weight == 1).all())
+        """Whether some complete rows count for more than others, or for nothing."""
+        return len(self.weight) < int(self.kept.sum()) or not bool((self.weight == 1).all())
 
     def fit(self, term: str, frame: pd.DataFrame | None = None) -> Fit:
         """Fit the model with another term in the place of the exposure; rows left out were spoken of by the first."""
