@@ -160,7 +160,8 @@ def _once(
     cluster: str | None,
 ) -> Floats | None:
     places, number = units.draw(stream)
-    rows = data.take(places).set_axis(pd.RangeIndex(len(places)), copy=False)
+    rows = data.take(places)
+    rows.index = pd.RangeIndex(len(places))  # its own rows: nothing of data changes, and nothing is copied again
     if cluster is not None:  # a cluster drawn twice is two clusters
         rows = rows.assign(**{cluster: number})
     try:
