@@ -145,6 +145,10 @@ def _plain_numbers(values: Any) -> Floats | None:
 def _numbers_from(series: pd.Series[Any], name: str) -> Floats:
     if pd.api.types.is_datetime64_any_dtype(series):
         raise FollowUpError(f"{name} holds dates; expected numbers on one time scale. Subtract the origin first, e.g. days / 365.25.")
+    if pd.api.types.is_timedelta64_dtype(series):
+        raise FollowUpError(
+            f"{name} holds durations; expected numbers. Divide by the unit first, e.g. data['{name}'] / pandas.Timedelta(days=365.25)."
+        )
     array = np.asarray(pd.to_numeric(series.astype(object), errors="coerce"), dtype=np.float64)
     text = int((np.isnan(array) & series.notna().to_numpy()).sum())
     if text:

@@ -63,7 +63,8 @@ def cluster_codes(values: Any) -> tuple[Ints, int]:
     >>> cluster_codes(["b", "a", "b"])
     (array([0, 1, 0]), 2)
     """
-    codes, labels = pd.factorize(pd.Series(values))
+    # an array, not a Series of objects, whose type pandas would guess
+    codes, labels = pd.factorize(np.asarray(values))
     return np.asarray(codes, dtype=np.int64), len(labels)
 
 

@@ -232,6 +232,35 @@ def case_weights(data: pd.DataFrame, weights: str | None) -> Floats:
     return values
 
 
+def read_moments(times: Any) -> Floats:
+    """Return the times at which a curve is asked for.
+
+    Parameters
+    ----------
+    times : float or sequence of float
+        One time or several.
+
+    Returns
+    -------
+    ndarray, shape (moments,)
+        Numbers; a missing one is NaN.
+
+    Raises
+    ------
+    DataError
+        Something other than numbers.
+
+    Examples
+    --------
+    >>> read_moments(2).tolist()
+    [2.0]
+    """
+    try:
+        return np.atleast_1d(np.asarray(times, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise DataError("times: expected a number or a sequence of numbers, in the unit of the follow-up.") from None
+
+
 def whole(weights: Floats) -> bool:
     """Return whether all weights are whole numbers, so that weight 2 means two people.
 

@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 SinglePsu = Literal["error", "adjust", "center", "certainty", "average"]
+# weights whose largest lies outside are too small for a score to be told from 0, or too large for its square
+SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-8, 1e15
 
 
 @dataclass(frozen=True)
@@ -165,15 +167,49 @@ def read_weights(data: pd.DataFrame, name: str) -> Floats:
     >>> read_weights(pd.DataFrame({"w": [1, 2]}), "w").tolist()
     [1.0, 2.0]
     """
-    if not pd.api.types.is_numeric_dtype(data[name].dtype):
-        raise DataError(f"{name}: weights must be numbers; got {data[name].dtype}.")
-    weights = data[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    column = data[name]
+    if column.dtype == object:  # numbers kept as objects, as covariates may be; a missing one is left to the caller
+        column = pd.Series(column.to_numpy(dtype=object, na_value=np.nan)).infer_objects()
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise DataError(f"{name}: weights must be numbers; got {column.dtype}.")
+    weights = column.to_numpy(dtype=np.float64, na_value=np.nan)
     bad = int(((weights < 0) | np.isinf(weights)).sum())
     if bad:
         raise DataError(f"{name}: {bad} of {len(weights)} weights are negative or infinite; a weight is a number of people, 0 or more.")
     if not (weights > 0).any():
         raise DataError(f"{name}: no weight is above zero.")
+    refuse_extreme(weights, name)
     return weights
+
+
+def refuse_extreme(weights: Floats, name: str) -> None:
+    """Refuse weights of a size at which likelihoods lose their digits.
+
+    Parameters
+    ----------
+    weights : ndarray
+        Weights, some above zero.
+    name : str
+        Their column.
+
+    Returns
+    -------
+    None
+        Nothing; the weights can be used.
+
+    Raises
+    ------
+    DataError
+        The largest weight is below 1e-8 or above 1e15.
+
+    Examples
+    --------
+    >>> refuse_extreme(np.array([1.0, 2.0]), "w")
+    """
+    largest = float(np.nanmax(weights))
+    if not SMALLEST_WEIGHT <= largest <= LARGEST_WEIGHT:
+        size = f"below {SMALLEST_WEIGHT:g}" if largest < SMALLEST_WEIGHT else f"above {LARGEST_WEIGHT:g}"
+        raise DataError(f"{name}: the largest weight is {size}, which is no number of people; divide the weights by their mean.")
 
 
 def _domain(name: str | None, data: pd.DataFrame) -> Bools:

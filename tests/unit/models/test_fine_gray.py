@@ -107,7 +107,7 @@ class TestFit:
         assert np.isfinite(result.covariance[0, 0]) and result.limits["never"][0] == -np.inf
 
     def test_near_ties_are_ties(self) -> None:
-        shaken = PEOPLE.assign(t=PEOPLE["t"] * (1 + 1e-12 * np.arange(120)))
+        shaken = PEOPLE.assign(t=PEOPLE["t"] * (1 + 1e-15 * np.arange(120)))
         assert_allclose(fit(data=shaken).covariance, fit().covariance, rtol=1e-8)
 
     def test_a_covariate_of_extreme_size_does_not_overflow(self) -> None:

@@ -16,6 +16,7 @@ from cobalamin.models.competing.incidence_curves import check_limits
 from cobalamin.models.cox.cox import cox
 from cobalamin.models.curves.kaplan_meier import confidence_limits
 from cobalamin.models.fit import Fit
+from cobalamin.models.grouping import read_moments
 from cobalamin.models.matrix.rows import require_columns
 
 Floats = npt.NDArray[np.float64]
@@ -139,7 +140,7 @@ def absolute_risk(
     """
     named = {_label(fits): fits} if isinstance(fits, Fit) else dict(fits)
     _check(named)
-    moments = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    moments = read_moments(times)
     if np.isnan(moments).any():
         raise MissingValuesError(f"times: {int(np.isnan(moments).sum())} of {len(moments)} are missing.")
     check_limits(confidence, level)

@@ -152,7 +152,7 @@ def _clusters(fits: tuple[Fit, ...], rows: tuple[Ints, ...], n: int) -> tuple[In
             values |= dict(zip(own.tolist(), np.asarray(fit.parts["cluster"]).tolist(), strict=True))
     if not values:
         return None
-    codes, found = pd.factorize(pd.Series(values))
+    codes, found = pd.factorize(np.asarray(list(values.values()), dtype=object))
     out = np.full(n, len(found), dtype=np.int64)
     out[list(values)] = codes
     return out, len(found) + 1

@@ -110,7 +110,7 @@ def cumulative_incidence(
         raise DataError(f"variance: got '{variance}'; expected one of {', '.join(VARIANCES)}.")
     start = None if entry is None else data[entry]
     follow = follow_up(exit=data[exit], event=data[event], entry=start, kinds=None, unit=unit, names=(entry or "entry", exit, event))
-    follow = FollowUp(*merge_near_ties(follow.entry, follow.exit), follow.event, unit)
+    follow = FollowUp(*merge_near_ties(follow.entry, follow.exit, warn=True), follow.event, unit)
     grouping, weight = group_by(data, by, MOST_GROUPS), case_weights(data, weights)
     owner = None if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
     missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight)}

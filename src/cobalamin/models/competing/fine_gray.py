@@ -170,7 +170,7 @@ def _read(rows: pd.DataFrame, x: Floats, names: tuple[str, str, str | None, str 
     if not (follow.event[used] == cause).any():
         raise DataError(f"{event}: no event with code {cause} in the {int(used.sum())} rows used; a hazard ratio cannot be estimated.")
     owner = None if cluster is None else rows[cluster].to_numpy()
-    begin, end = merge_near_ties(follow.entry, follow.exit)
+    begin, end = merge_near_ties(follow.entry, follow.exit, warn=True)
     codes = follow.event
     if not used.all():
         begin, end, codes, x, case = begin[used], end[used], codes[used], x[used], None if case is None else case[used]

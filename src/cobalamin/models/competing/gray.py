@@ -84,7 +84,7 @@ def gray_test(
     """
     require_rows(data, [exit, event, *_listed(by), *_listed(strata)])
     follow = follow_up(exit=data[exit], event=data[event], kinds=None, names=("entry", exit, event))
-    follow = FollowUp(*merge_near_ties(follow.entry, follow.exit), follow.event)
+    follow = FollowUp(*merge_near_ties(follow.entry, follow.exit, warn=True), follow.event)
     groups, layers = group_by(data, by, MOST_GROUPS), group_by(data, strata)
     missing = {groups.name: groups.code < 0}
     keep = known_rows(missing if strata is None else {**missing, layers.name: layers.code < 0}, "Gray's test")

@@ -97,9 +97,13 @@ def column_facts(x: Floats) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
 
     def facts(j: int) -> tuple[float, float, float, float]:
         column = x[:, j]
+        with np.errstate(all="ignore"):  # squares that overflow are infinite, which the start of the climb refuses
+            return of(column)
+
+    def of(column: Floats) -> tuple[float, float, float, float]:
         mean = float(column.mean())
-        spread = float(column @ column) / len(column) - mean * mean
-        if spread < 1e-6 * mean * mean:
+        spread = float(column @ column) / len(column) - float(np.square(mean))
+        if spread < 1e-6 * float(np.square(mean)):
             # the difference of two large numbers has lost its digits: look again, centred
             spread = float(np.square(column - mean).mean())
         scale = np.sqrt(spread)

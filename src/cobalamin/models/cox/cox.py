@@ -101,12 +101,13 @@ def cox(
         Rows with missing values were left out.
     FitWarning
         An aliased column, an infinite coefficient, or no convergence; each also stands in ``fit.warnings``, as do few events per
-        parameter.
+        parameter. More than 1% of the distinct times that become ties by rounding.
 
     Notes
     -----
     The log partial likelihood is the sum over events of ``x'b - log sum over the risk set of exp(x'b)``, with Efron's mean of the tied
-    denominators. Times equal up to 1.5e-8 are ties. The cluster-robust variance has no G / (G - 1) correction, as in R (Stata has).
+    denominators. Times equal up to 1.5e-8, absolutely or relative to the mean time, are ties. The cluster-robust variance has no
+    G / (G - 1) correction, as in R (Stata has).
     Confidence limits are normal, with survey designs too (as R's ``svycoxph``).
 
     References
@@ -126,7 +127,7 @@ def cox(
     design = None if survey is None else read_design(survey, data)
     matrix = build_matrix(formula, data, extra=columns.extra, inside=None if design is None else design.inside, missing=missing)
     model = read_rows(data, matrix, columns, design)
-    likelihood = partial_likelihood(matrix.X, risk_sets(model.follow, model.stratum, model.used), model.weights, ties)
+    likelihood = partial_likelihood(matrix.X, risk_sets(model.follow, model.stratum, model.used, warn=True), model.weights, ties)
     if model.offset is not None:
         likelihood = likelihood.with_offset(model.offset - model.offset_center)
     solved = solve(likelihood, matrix.names, penalty)

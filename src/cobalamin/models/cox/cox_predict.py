@@ -15,6 +15,7 @@ from cobalamin.models.cox.cox_baseline import Baseline, baseline_curves
 from cobalamin.models.cox.cox_residuals import mean_person, solution_of
 from cobalamin.models.cox.cox_rows import read_offset
 from cobalamin.models.fit import Fit
+from cobalamin.models.grouping import read_moments
 from cobalamin.models.matrix.matrix import Matrix
 from cobalamin.models.matrix.rows import require_columns
 
@@ -70,7 +71,7 @@ class PredictedSurvival:
         MissingValuesError
             A missing time.
         """
-        moments = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        moments = read_moments(times)
         if np.isnan(moments).any():
             raise MissingValuesError(f"times: {int(np.isnan(moments).sum())} of {len(moments)} are missing.")
         parts = [self._curves(i, moments) for i in range(len(self._baselines))]
@@ -93,7 +94,7 @@ class PredictedSurvival:
         DataFrame
             ``time, estimate``; memory does not grow with people times times.
         """
-        moments = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        moments = read_moments(times)
         total = np.zeros(len(moments))
         risk = np.exp(self.rows["linear_predictor"].to_numpy())
         for i, base in enumerate(self._baselines):

@@ -6,13 +6,14 @@ contiguous run of these indexes, so every sum over risk sets becomes a cumulativ
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from cobalamin.core.errors import FollowUpError
+from cobalamin.core.errors import FitWarning, FollowUpError
 from cobalamin.core.followup import FollowUp
 
 Floats = npt.NDArray[np.float64]
@@ -20,6 +21,8 @@ Ints = npt.NDArray[np.int64]
 
 # two times closer than this, absolutely or relative to the mean time, are one time (R's timefix)
 TIME_TOLERANCE = float(np.sqrt(np.finfo(np.float64).eps))
+MERGED_SHARE = 0.01  # of the distinct times, above which their merging is said
+_ARITHMETIC = 5e-13  # relative error of times computed from dates: what the merging is for
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,7 @@ class RiskSets:
         return np.searchsorted(self.death_bin, np.arange(len(self.times))).astype(np.int64)
 
 
-def risk_sets(follow: FollowUp, stratum: Ints | None = None, used: npt.NDArray[np.bool_] | None = None) -> RiskSets:
+def risk_sets(follow: FollowUp, stratum: Ints | None = None, used: npt.NDArray[np.bool_] | None = None, *, warn: bool = False) -> RiskSets:
     """Index the risk sets of a follow-up.
 
     Parameters
@@ -98,6 +101,8 @@ def risk_sets(follow: FollowUp, stratum: Ints | None = None, used: npt.NDArray[n
         Stratum of each row, 0, 1, 2, ...
     used : ndarray of bool, shape (n,), optional
         Rows that count at all (weight above zero).
+    warn : bool
+        Whether to warn as `merge_near_ties`.
 
     Returns
     -------
@@ -121,7 +126,7 @@ def risk_sets(follow: FollowUp, stratum: Ints | None = None, used: npt.NDArray[n
     >>> sets.times.tolist(), sets.rows.tolist(), sets.exit_bin.tolist()
     ([1.0, 3.0], [0, 1, 2], [0, 0, 1])
     """
-    entry, exit_ = merge_near_ties(follow.entry, follow.exit)
+    entry, exit_ = merge_near_ties(follow.entry, follow.exit, warn=warn)
     event = follow.event > 0 if used is None else (follow.event > 0) & used
     deaths = np.flatnonzero(event)
     distinct = np.unique(exit_[deaths])
@@ -161,13 +166,15 @@ def _assemble(
     return RiskSets(n, times, stratum, starts, last * at_risk, entry_at, deaths[order], death_bin[order])
 
 
-def merge_near_ties(entry: Floats, exit: Floats) -> tuple[Floats, Floats]:
+def merge_near_ties(entry: Floats, exit: Floats, *, warn: bool = False) -> tuple[Floats, Floats]:
     """Make times that are equal up to rounding equal.
 
     Parameters
     ----------
     entry, exit : ndarray, shape (n,)
         Times; entries may be ``-inf``.
+    warn : bool
+        Whether to say that times that differ by more than the error of arithmetic become ties.
 
     Returns
     -------
@@ -178,6 +185,11 @@ def merge_near_ties(entry: Floats, exit: Floats) -> tuple[Floats, Floats]:
     ------
     FollowUpError
         Where entry and exit become equal.
+
+    Warns
+    -----
+    FitWarning
+        More than 1% of the distinct times are lost in this way: the unit is too large, or the origin too far.
 
     Examples
     --------
@@ -192,6 +204,8 @@ def merge_near_ties(entry: Floats, exit: Floats) -> tuple[Floats, Floats]:
     near = gaps <= max(TIME_TOLERANCE, TIME_TOLERANCE * float(np.mean(np.abs(values))))
     if not near.any():
         return entry, exit
+    if warn:
+        _warn_of_merged(values, gaps[near])
     cuts = values[np.r_[True, ~near]]
     merged_exit = cuts[np.searchsorted(cuts, exit, side="right") - 1]
     merged_entry = np.where(np.isfinite(entry), cuts[np.searchsorted(cuts, entry, side="right") - 1], entry)
@@ -202,6 +216,17 @@ def merge_near_ties(entry: Floats, exit: Floats) -> tuple[Floats, Floats]:
             " no follow-up; mend the times or leave these rows out."
         )
     return merged_entry, merged_exit
+
+
+def _warn_of_merged(values: Floats, gaps: Floats) -> None:
+    lost = int((gaps > _ARITHMETIC * float(np.abs(values).max())).sum())
+    if lost > MERGED_SHARE * len(values):
+        warnings.warn(
+            f"{lost} of {len(values)} distinct times lie within {TIME_TOLERANCE:.1e} of another one, absolutely or relative to the mean"
+            " time, and are taken as ties. If they differ in truth measure time in a smaller unit, or from a nearer origin.",
+            FitWarning,
+            stacklevel=4,
+        )
 
 
 def order_of(bins: Ints, count: int) -> Ints:

@@ -20,7 +20,7 @@ from cobalamin.models.curves.adjusted_set import AdjustedCurves
 from cobalamin.models.curves.adjusted_sums import Grid, Total, grid_of, people_sums, standardised
 from cobalamin.models.curves.kaplan_meier import confidence_limits
 from cobalamin.models.fit import Fit
-from cobalamin.models.grouping import OVERALL, case_weights, label_of
+from cobalamin.models.grouping import OVERALL, case_weights, label_of, read_moments
 from cobalamin.models.matrix.rows import Missing, complete_rows, report_missing, require_columns
 
 Floats = npt.NDArray[np.float64]
@@ -144,7 +144,9 @@ def adjusted_curve(
     survival, variance = np.where(unknown, np.nan, survival), np.where(unknown, np.nan, variance)
     error = np.sqrt(np.maximum(np.einsum("aat->at", variance), 0.0))
     frame, events = _frame(fit, labels, moments, survival, error, (confidence, level))
-    return AdjustedCurves(frame, by or "", confidence, level, len(rows), n_missing, labels, events, moments, survival, variance)
+    declared = by is not None and isinstance(data[by].dtype, pd.CategoricalDtype)
+    size = (len(rows), n_missing)
+    return AdjustedCurves(frame, by or "", confidence, level, *size, labels, events, moments, survival, variance, declared)
 
 
 def _check_choice(fit: Fit, covariates: str, confidence: str, level: float) -> None:
@@ -193,7 +195,7 @@ def _times(fit: Fit, times: Sequence[float] | npt.NDArray[Any] | None, start: fl
         if len(every) > _DEFAULT_TIMES:
             every = every[np.unique(np.linspace(0, len(every) - 1, _DEFAULT_TIMES).round().astype(np.int64))]
         return np.asarray(every, dtype=np.float64)
-    moments = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    moments = read_moments(times)
     if np.isnan(moments).any():
         raise MissingValuesError(f"times: {int(np.isnan(moments).sum())} of {len(moments)} are missing.")
     return moments

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError, did_you_mean, list_names
+from cobalamin.core.errors import DataError, did_you_mean
 from cobalamin.core.estimates import Estimates
+from cobalamin.models.grouping import said
 
 Floats = npt.NDArray[np.float64]
 MEASURES = ("difference", "survival ratio", "risk ratio")
@@ -46,6 +47,7 @@ class AdjustedCurves:
     _times: Floats = field(repr=False)
     _survival: Floats = field(repr=False)
     _variance: Floats = field(repr=False)
+    _declared: bool = field(repr=False, default=False)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -95,9 +97,9 @@ class AdjustedCurves:
         if measure not in MEASURES:
             raise DataError(f"measure: got {measure!r}; expected one of {', '.join(MEASURES)}.")
         if base not in labels or len(labels) < 2:
-            raise DataError(
-                f"reference: no level '{base}' beside others.{did_you_mean(base, labels)} The levels are: {list_names(labels)}."
-            )
+            near = did_you_mean(base, labels) if self._declared else ""
+            levels = said(labels, declared=self._declared, noun="level")
+            raise DataError(f"reference: no level '{base}' beside others.{near} There are: {levels}.")
         j = labels.index(base)
         parts = [self._contrast(i, j, measure) for i in range(len(labels)) if i != j]
         return pd.concat(parts, ignore_index=True)

@@ -125,7 +125,7 @@ def read_curve_rows(
     late = None if entry is None else data[entry]
     follow = follow_up(exit=data[exit], event=data[event], entry=late, unit=unit, names=(entry or "entry", exit, event))
     # ages made of dates tie or not by the accident of rounding: one rule for curves, tests and models
-    follow = FollowUp(*merge_near_ties(follow.entry, follow.exit), follow.event, unit)
+    follow = FollowUp(*merge_near_ties(follow.entry, follow.exit, warn=True), follow.event, unit)
     grouping, weight = group_by(data, by, MOST_GROUPS), case_weights(data, weights)
     owner = np.arange(len(data), dtype=np.int64) if cluster is None else np.asarray(pd.factorize(data[cluster])[0], dtype=np.int64)
     missing = {grouping.name: grouping.code < 0, weights or "weights": np.isnan(weight), cluster or "cluster": owner < 0}

@@ -13,6 +13,7 @@ import pandas as pd
 from cobalamin.core.errors import DataError, MissingValuesError
 from cobalamin.core.estimates import Estimates
 from cobalamin.models.curves.kaplan_meier import RiskSets, step_quantile
+from cobalamin.models.grouping import read_moments
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -92,7 +93,7 @@ class Curves:
         known and the row is NaN (R's ``extend=TRUE`` repeats the last value); only a curve that has reached 0 stays 0.
         Before the origin the row is NaN as well.
         """
-        moments = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        moments = read_moments(times)
         if np.isnan(moments).any():
             raise MissingValuesError(f"times: {int(np.isnan(moments).sum())} of {len(moments)} are missing.")
         parts = [self._group_at(label, moments) for label in self.groups]

@@ -233,7 +233,7 @@ def _trend_scores(trend: bool | Sequence[float], groups: Grouping) -> Floats | N
 
 
 def _scores(model: _Model, family: str, rho: float, gamma: float) -> Scores:
-    sets = risk_sets(model.follow, model.stratum)
+    sets = risk_sets(model.follow, model.stratum, warn=True)
     return logrank_scores(sets, model.groups.code, len(model.groups.labels), family, rho, gamma)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from cobalamin.core.followup import FollowUp
 from cobalamin.models.curves.curve_set import AT_COLUMNS, Curves
 from cobalamin.models.curves.kaplan_meier import RiskSets, risk_sets
+from cobalamin.models.grouping import read_moments
 from cobalamin.models.interval.interval_data import IntervalData
 
 Floats = npt.NDArray[np.float64]
@@ -74,7 +75,7 @@ class IntervalCurves(Curves):
         -----
         Every way to spread the mass of an innermost interval within it has the same likelihood, so the data cannot choose.
         """
-        moments = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        moments = read_moments(times)
         parts = []
         for label in self.groups:
             steps, sets = self.steps(label), self.sets[label]

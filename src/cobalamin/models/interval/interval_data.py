@@ -186,6 +186,10 @@ def read_times(column: pd.Series[Any], name: str) -> Floats:
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         raise FollowUpError(f"{name} holds dates; expected numbers on one time scale. Subtract the origin first, e.g. days / 365.25.")
+    if pd.api.types.is_timedelta64_dtype(column):
+        raise FollowUpError(
+            f"{name} holds durations; expected numbers. Divide by the unit first, e.g. data['{name}'] / pandas.Timedelta(days=365.25)."
+        )
     values = np.asarray(pd.to_numeric(column.astype(object), errors="coerce"), dtype=np.float64)
     text = int((np.isnan(values) & column.notna().to_numpy()).sum())
     if text:

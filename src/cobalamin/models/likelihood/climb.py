@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cobalamin.core.errors import ConvergenceError
+from cobalamin.models.cox.blocks import one_blas_thread
 from cobalamin.models.cox.newton import DECREMENT, Evaluate, Solution, covariance_of, infinite_terms
 from cobalamin.models.cox.partial_likelihood import Evaluation
 
@@ -57,12 +58,19 @@ def climb(evaluate: Evaluate, start: Floats, span: Floats | None = None) -> Solu
     >>> climb(parabola, np.zeros(1)).b.tolist()
     [2.0]
     """
+    with one_blas_thread():  # the matrices are small, and likelihoods have threads of their own
+        return _climb(evaluate, start, span)
+
+
+def _climb(evaluate: Evaluate, start: Floats, span: Floats | None) -> Solution:
     b, value = start, evaluate(start)
     if not np.isfinite(value.loglik):
         raise ConvergenceError("the likelihood cannot be computed at the start; a time or covariate is of extreme size.")
     for iteration in range(MAX_ITERATIONS):
         step, definite = _uphill(value)
         decrement = float(value.score @ step)
+        if not step.any() and not definite:
+            return Solution(b, value, step, iteration, False)
         if definite and decrement <= DECREMENT:
             return _polished(evaluate, b, value, iteration)
         if span is not None and 0 <= decrement <= _LEFT and ((np.abs(b) * span > _FAR) & (np.abs(step) * span > _STRIDE)).any():
@@ -181,9 +189,16 @@ def _uphill(value: Evaluation) -> tuple[Floats, bool]:
     if not len(value.score):
         return value.score, True
     size = np.sqrt(np.maximum(np.abs(np.diag(value.information)), np.finfo(np.float64).tiny))
-    roots, axes = np.linalg.eigh(value.information / np.outer(size, size))
+    with np.errstate(all="ignore"):
+        scaled = value.information / size[:, None] / size
+    if not np.isfinite(scaled).all():  # curvature that floats cannot hold: there is no way from here
+        return np.zeros(len(size)), False
+    roots, axes = np.linalg.eigh(scaled)
     curvature = np.maximum(np.abs(roots), _FLOOR * np.abs(roots).max())
-    step = axes @ ((axes.T @ (value.score / size)) / curvature) / size
+    with np.errstate(all="ignore"):
+        step = axes @ ((axes.T @ (value.score / size)) / curvature) / size
+    if not np.isfinite(step).all():
+        return np.zeros(len(size)), False
     largest = float(np.abs(step).max())
     return (step * (_MOST_STEP / largest) if largest > _MOST_STEP else step), bool(roots.min() > 0)
 

@@ -125,6 +125,8 @@ def _prepare(column: pd.Series[Any], name: str, levels: tuple[Any, ...] | None, 
             f"{name}: text with {len(levels_found)} different values, more than {MOST_LEVELS}. If these are numbers write"
             f" pd.to_numeric(data['{name}']); if they are classes merge them or make the column a Categorical."
         )
+    if pd.api.types.is_object_dtype(kind):  # as an array with levels of its own type, so that pandas guesses none
+        return pd.Categorical(column.to_numpy(), categories=pd.Index(levels_found, dtype=object, name=FOUND))
     return pd.Categorical(column, categories=pd.Index(levels_found, name=FOUND))
 
 

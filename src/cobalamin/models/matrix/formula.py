@@ -33,6 +33,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
 MAX_TERMS = 200
 MAX_STARS = 3
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`([^`]*)`")
+_PATSY_QUOTE = re.compile(r"Q\s*\(")
 _OPERATORS = {"+", "-", "*", ":", "/", "~", "(", ")"}
 
 
@@ -161,6 +162,8 @@ def _split(tokens: list[Token], formula: str) -> tuple[list[Token], list[Token]]
 def _check_factors(tokens: list[Token], names: list[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for text, kind in tokens:
+        if kind == "python" and _PATSY_QUOTE.match(text):
+            raise FormulaError("formula: Q() is not part of the language; write a name that is no identifier in backticks, as `a b`.")
         if kind in {"name", "python"}:
             expression = f"`{text}`" if kind == "name" else text
             found |= dict.fromkeys(names_in(check_expression(expression, names=names, functions=FUNCTIONS, what="formula")))

@@ -14,6 +14,7 @@ from cobalamin.core.errors import DataError, MissingValuesError, did_you_mean, l
 from cobalamin.core.estimates import Estimates
 from cobalamin.models.curves.curve_set import AT_COLUMNS, nice_times
 from cobalamin.models.curves.kaplan_meier import confidence_limits
+from cobalamin.models.grouping import read_moments
 from cobalamin.models.multistate.multistate_chain import path, product_between
 from cobalamin.models.multistate.multistate_influence import stay
 from cobalamin.models.multistate.multistate_process import Process, count_transitions, squared_influence
@@ -315,7 +316,7 @@ class MultiState:
 
 
 def _moments(times: Any) -> Floats:
-    moments = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    moments = read_moments(times)
     if np.isnan(moments).any():
         raise MissingValuesError(f"times: {int(np.isnan(moments).sum())} of {len(moments)} are missing.")
     return moments

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cobalamin.core.errors import DataError, DesignError, FitWarning, FollowUpError
+from cobalamin.core.errors import DataError, DesignError, FitWarning, FollowUpError, did_you_mean
 from cobalamin.core.followup import follow_up
 from cobalamin.models.covariance import cluster_codes, expand_matrix, expand_vector, influence, sandwich
 from cobalamin.models.fit import Family, Fit
@@ -170,7 +170,9 @@ def _check(call: _Call, data: pd.DataFrame, distribution: str) -> None:
     if not isinstance(data, pd.DataFrame):
         raise DataError(f"data: expected a pandas DataFrame; got {type(data).__name__}.")
     if distribution not in get_args(Distribution):
-        raise DataError(f"distribution: got {distribution!r}; expected one of {', '.join(get_args(Distribution))}.")
+        known = get_args(Distribution)
+        near = did_you_mean(str(distribution), known)
+        raise DataError(f"distribution: got {distribution!r}; expected one of {', '.join(known)}.{near}")
     by_event = (call.exit is not None, call.event is not None)
     by_bounds = (call.lower is not None, call.upper is not None)
     if not ((all(by_event) and not any(by_bounds)) or (all(by_bounds) and not any(by_event))):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from cobalamin.models.cox.blocks import each_chunk
 from cobalamin.models.cox.partial_likelihood import Evaluation
 from cobalamin.models.interval.interval_data import IntervalData
 from cobalamin.models.parametric.aft_distributions import GENERALIZED_GAMMA, ErrorDistribution, error_distribution
@@ -15,7 +16,9 @@ from cobalamin.models.regression.algebra import cross_product
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+CHUNK = 8192  # rows of which all terms stay in the cache of a core
 SHAPE_STEP = 1e-3  # of the numerical derivatives in the generalised gamma's shape, which have no closed form
+_ROUNDING = 1e-6  # of linear predictors that give the times exactly, when the scale has become too small to compute with
 _FIVE = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 _FIRST = np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12
 _SECOND = np.array([-1.0, 16.0, -30.0, 16.0, -1.0]) / 12
@@ -32,14 +35,10 @@ class RowTerms:
     et: Floats
     tt: Floats
 
-    def plus(self, other: RowTerms, rows: Ints, sign: float = 1.0) -> RowTerms:
-        """Return these terms with those of some rows added."""
-        parts = {}
+    def add(self, other: RowTerms, rows: Ints, sign: float = 1.0) -> None:
+        """Add the terms of some rows, in place."""
         for name in ("value", "e", "t", "ee", "et", "tt"):
-            whole = getattr(self, name).copy()
-            whole[rows] += sign * getattr(other, name)
-            parts[name] = whole
-        return RowTerms(**parts)
+            getattr(self, name)[rows] += sign * getattr(other, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +99,21 @@ class AftLikelihood:
         Evaluation
             ``-inf`` where it cannot be computed.
         """
-        with np.errstate(all="ignore"):
-            value, score, information = self._sums(theta)
+        value, score, information = self._sums(theta)
         fine = np.isfinite(value) and np.isfinite(score).all() and np.isfinite(information).all()
         return Evaluation(value if fine else -np.inf, score, information)
 
     def _sums(self, theta: Floats) -> tuple[float, Floats, Floats]:
+        """Add up the sums of chunks of rows that stay in the cache of a core, in the order of the rows."""
+        parts = zip(*each_chunk(lambda rows: self._part(rows)._chunk(theta), len(self.x), CHUNK), strict=True)
+        value, score, information = (sum(part[1:], part[0]) for part in parts)
+        return value, score, information
+
+    def _chunk(self, theta: Floats) -> tuple[float, Floats, Floats]:
+        with np.errstate(all="ignore"):  # of this thread
+            return self._chunk_sums(theta)
+
+    def _chunk_sums(self, theta: Floats) -> tuple[float, Floats, Floats]:
         p, k = self.x.shape[1], len(theta)
         terms = self.rows(theta)
         w = self.weights
@@ -117,15 +125,15 @@ class AftLikelihood:
             information[:p, p] = information[p, :p] = -self.x.T @ (w * terms.et)
             information[p, p] = -(w @ terms.tt)
         if self.shaped:
-            value, slope, cross = self._shape_derivatives(theta)
+            value, slope, cross = self._shape_derivatives(theta, terms)
             score[-1] = _FIRST @ value / SHAPE_STEP
             information[-1, -1] = -(_SECOND @ value) / SHAPE_STEP**2
             information[:-1, -1] = information[-1, :-1] = -(_FIRST @ np.column_stack([slope, cross])) / SHAPE_STEP
         return float(w @ terms.value), score, information
 
-    def _shape_derivatives(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return log-likelihood and score at five neighbouring shapes."""
-        near = [self.rows(theta, float(theta[-1]) + step * SHAPE_STEP) for step in _FIVE]
+    def _shape_derivatives(self, theta: Floats, here: RowTerms) -> tuple[Floats, Floats, Floats]:
+        """Return log-likelihood and score at five neighbouring shapes, of which the one in the middle is known."""
+        near = [here if step == 0 else self.rows(theta, float(theta[-1]) + step * SHAPE_STEP) for step in _FIVE]
         value = np.array([self.weights @ part.value for part in near])
         slope = np.array([self.x.T @ (self.weights * part.e) for part in near])
         return value, slope, np.array([[self.weights @ part.t] for part in near])
@@ -143,8 +151,17 @@ class AftLikelihood:
 
     def every(self, step: int) -> AftLikelihood:
         """Return the model of every ``step``-th row."""
-        parts = {name: getattr(self, name)[::step] for name in ("x", "weights", "low", "high", "late")}
-        return replace(self, **parts)
+        return self._part(slice(None, None, step))
+
+    def _part(self, rows: slice) -> AftLikelihood:
+        return replace(self, **{name: getattr(self, name)[rows] for name in ("x", "weights", "low", "high", "late")})
+
+    def explained(self, theta: Floats) -> bool:
+        """Whether the linear predictor gives the known times up to rounding."""
+        exact = self.low == self.high
+        y = self.low[exact]
+        error = np.abs(y - self.x[exact] @ theta[: self.x.shape[1]])
+        return self.scaled and bool(exact.any()) and float(error.max()) <= _ROUNDING * max(1.0, float(np.abs(y).max()))
 
     def intercept_only(self) -> AftLikelihood:
         """Return the model without covariates."""
@@ -199,8 +216,7 @@ def row_terms(distribution: ErrorDistribution, eta: Floats, tau: float, bounds: 
         ``log f`` for exact times, ``log S(lower)``, ``log F(upper)``, ``log(S(lower) - S(upper))``, less ``log S(entry)``.
     """
     low, high, late = bounds.low, bounds.high, bounds.late
-    zero = np.zeros(len(eta))
-    total = RowTerms(zero, zero, zero, zero, zero, zero)
+    total = RowTerms(*np.zeros((6, len(eta))))
     exact = low == high
     has_low, has_high = np.isfinite(low), np.isfinite(high)
     kinds = ((exact, _exact), (has_low & ~has_high, _survived), (~has_low & has_high, _happened))
@@ -208,13 +224,13 @@ def row_terms(distribution: ErrorDistribution, eta: Floats, tau: float, bounds: 
         rows = np.flatnonzero(chosen)
         if len(rows):
             y = (high if part is _happened else low)[rows]
-            total = total.plus(part(distribution, y, eta[rows], tau), rows)
+            total.add(part(distribution, y, eta[rows], tau), rows)
     rows = np.flatnonzero(has_low & has_high & ~exact)
     if len(rows):
-        total = total.plus(_between(distribution, low[rows], high[rows], eta[rows], tau), rows)
+        total.add(_between(distribution, low[rows], high[rows], eta[rows], tau), rows)
     rows = np.flatnonzero(np.isfinite(late))
     if len(rows):
-        total = total.plus(_survived(distribution, late[rows], eta[rows], tau), rows, -1.0)
+        total.add(_survived(distribution, late[rows], eta[rows], tau), rows, -1.0)
     return total
 
 

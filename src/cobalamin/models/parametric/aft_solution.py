@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,12 +103,14 @@ def solve_aft(x: Floats, intercept: int | None, weights: Floats, times: Interval
         The likelihood cannot be computed, or has no maximum.
     """
     z, center, scale = _standardised(x, intercept)
+    if not np.isfinite(z).all():
+        raise ConvergenceError("the likelihood cannot be computed at the start; a covariate is of extreme size.")
     keep = independent_columns(z)
     shift, unit = _location(times) if distribution == "gaussian" else (0.0, 1.0)
     scaled = IntervalData(*((part - shift) / unit for part in (times.lower, times.upper, times.entry)))
     likelihood = aft_likelihood(np.ascontiguousarray(z[:, keep]), weights, scaled, distribution)
     solution = _maximum(likelihood, None if intercept is None else int(keep[:intercept].sum()))
-    _refuse_flat(solution)
+    _refuse_flat(solution, likelihood)
     null = _null(likelihood, solution, intercept)
     infinite = _infinite(likelihood, solution)
     units, origin = _units(keep, center, scale, intercept, likelihood.n_ancillary, shift, unit, likelihood.scaled)
@@ -118,7 +121,12 @@ def solve_aft(x: Floats, intercept: int | None, weights: Floats, times: Interval
     return AftSolved(likelihood, solution, keep, infinite, units, origin, covariance, value, null - lost, limits)
 
 
-def _refuse_flat(solution: Solution) -> None:
+def _refuse_flat(solution: Solution, likelihood: AftLikelihood) -> None:
+    if not solution.converged and likelihood.explained(solution.b):
+        raise ConvergenceError(
+            "the likelihood has no maximum: the covariates give the time of every event exactly, as when all events happen at one time,"
+            " so that the scale goes to 0. Check the times, or take distribution='exponential', which has no scale."
+        )
     if not solution.converged and not (np.diag(solution.value.information) > 0).all():
         raise ConvergenceError(
             "the likelihood has no maximum: the bounds leave the parameters open, as when nobody is known to be free of the event for"
@@ -132,7 +140,9 @@ def _standardised(x: Floats, intercept: int | None) -> tuple[Floats, Floats, Flo
         center = np.zeros(x.shape[1])  # without an intercept columns cannot be moved
     else:
         center[intercept], scale[intercept] = 0.0, 1.0
-    return (x - center) / scale, center, scale
+    with np.errstate(all="ignore"):
+        z = np.where(np.isfinite(scale), (x - center) / scale, np.nan)
+    return z, center, scale
 
 
 def _location(times: IntervalData) -> tuple[float, float]:
@@ -152,8 +162,9 @@ def _maximum(likelihood: AftLikelihood, intercept: int | None) -> Solution:
         return climb(likelihood.evaluate, _start(likelihood, intercept), _span(likelihood))
     if len(likelihood.x) > _MANY:  # few rows show the way, and all of them the maximum
         few = _maximum(likelihood.every(-(-len(likelihood.x) // _MANY)), intercept)
-        if few.converged and np.isfinite(likelihood.evaluate(few.b).loglik):
-            return climb(likelihood.evaluate, few.b, _span(likelihood))
+        if few.converged:
+            with suppress(ConvergenceError):
+                return climb(likelihood.evaluate, few.b, _span(likelihood))
     found = []
     for special, shape in _FIRST_SHAPES.items():
         span = _span(likelihood)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError, MissingValuesError
 from cobalamin.models.fit import Fit
+from cobalamin.models.grouping import read_moments
 from cobalamin.models.matrix.matrix import Matrix
 
 Floats = npt.NDArray[np.float64]
@@ -224,7 +225,7 @@ def _pieces(fit: Fit, data: pd.DataFrame, level: float) -> tuple[HazardCurve, Fl
 
 
 def _moments(times: float | Sequence[float] | npt.NDArray[Any], curve: HazardCurve) -> Floats:
-    moments = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    moments = read_moments(times)
     if np.isnan(moments).any():
         raise MissingValuesError(f"times: {int(np.isnan(moments).sum())} of {len(moments)} are missing.")
     if curve.positive and (moments < 0).any():

@@ -144,7 +144,8 @@ def _check(data: pd.DataFrame, names: Sequence[str | None], df: int, scale: str)
     if not isinstance(data, pd.DataFrame):
         raise DataError(f"data: expected a pandas DataFrame; got {type(data).__name__}.")
     if scale not in get_args(Scale):
-        raise DataError(f"scale: got {scale!r}; expected one of {', '.join(get_args(Scale))}.")
+        known = get_args(Scale)
+        raise DataError(f"scale: got {scale!r}; expected one of {', '.join(known)}.{did_you_mean(str(scale), known)}")
     _check_df(df, "df")
     require_columns(data, [name for name in names if name is not None])
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from cobalamin.core.errors import ConvergenceError
 from cobalamin.core.followup import FollowUp
 from cobalamin.models.cox.newton import Evaluate, Solution, covariance_of
 from cobalamin.models.cox.partial_likelihood import Evaluation
@@ -148,8 +149,11 @@ def _independent(x: Floats) -> Bools:
     """Find columns that are no linear combination of earlier ones and a constant."""
     if not x.shape[1]:
         return np.zeros(0, dtype=bool)
-    centred = x - x.mean(axis=0)
-    spread = centred.std(axis=0)
+    with np.errstate(all="ignore"):
+        centred = x - x.mean(axis=0)
+        spread = centred.std(axis=0)
+    if not np.isfinite(spread).all():
+        raise ConvergenceError("the likelihood cannot be computed at the start; a covariate is of extreme size.")
     moving = spread > _ROUNDING * np.abs(x).max(axis=0)
     return np.asarray(moving & independent_columns(centred / np.where(moving, spread, 1.0)))
 
