@@ -96,6 +96,7 @@ def fine_gray(
 
     Notes
     -----
+    Times equal up to 1.5e-8, absolutely or relative to the mean time, are ties, as with R's ``timefix``.
     Those with a competing event at x stay at risk with weight ``G(t-) / G(x-)``, G being the Kaplan-Meier estimate of remaining
     uncensored; with delayed entry ``G(t-) H(t-) / (G(x-) H(x-))``, H being the product-limit distribution of entry. The variance is
     ``I^-1 sum (eta + psi)(eta + psi)' I^-1`` where psi is the price of estimating the weights, as ``crr`` prints; summed within clusters

@@ -75,6 +75,7 @@ def rmst(
 
     Notes
     -----
+    Times equal up to 1.5e-8, absolutely or relative to the mean time, are ties, as with R's ``timefix``.
     ``integral from 0 to tau of S(t) dt``; the variance is ``sum over t <= tau of A(t)^2 d / (n (n - d))`` with A(t) the area from t to
     tau, as R's ``print(survfit, rmean = tau)``. Under delayed entry S is 1 until the first entry, as in R; give ``start`` to count from
     a time at which enough people are under observation. With weights that are not whole numbers, or with ``cluster``, the variance is
