@@ -11,6 +11,8 @@ from cobalamin.dictionary.dictionary import load_dictionary
 from cobalamin.dictionary.failure_report import FailureReport
 from cobalamin.sources.source import open_source
 from cobalamin.study.inputs import open_protocol_source, tables_to_check
+from cobalamin.study.script import check_script
+from cobalamin.study.script_protocol import ScriptProtocol
 from cobalamin.study.study import load_study
 
 
@@ -36,6 +38,8 @@ def check_path(path: Path, dictionary: Path | None) -> FailureReport:
     """
     if (path / "protocol.toml").is_file() and dictionary is None:
         study = load_study(path)
+        if isinstance(study.protocol, ScriptProtocol):
+            return check_script(study.protocol, study.folder)
         known = load_dictionary((study.folder / study.protocol.dictionary.path).resolve())
         source = open_protocol_source(study.protocol, study.folder)
         return check(source, known, tables=tables_to_check(study.protocol, known, source))

@@ -36,11 +36,11 @@ def run(
     if_data_present: Annotated[bool, typer.Option("--if-data-present", help="Do nothing, and say so, where the data are absent.")] = False,
 ) -> None:
     """Run a study: check, build the cohort, fit, protect, write results and the report."""
-    from cobalamin.study.inputs import data_present
+    from cobalamin.study.script import inputs_present
     from cobalamin.study.study import load_study
 
     study = load_study(folder)
-    if if_data_present and not data_present(study.protocol, study.folder):
+    if if_data_present and not inputs_present(study.protocol, study.folder):
         say(f"{folder}: left out, its data are not on this machine (see {folder / 'README.md'}).")
         return
     with steps() as progress:

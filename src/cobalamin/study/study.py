@@ -11,9 +11,10 @@ from cobalamin.release.lock import lock_results
 from cobalamin.release.store import write_results
 from cobalamin.study.console import Progress, silent
 from cobalamin.study.inputs import Inputs, read_inputs
-from cobalamin.study.pipeline import compute
-from cobalamin.study.protocol import Protocol, load_protocol
+from cobalamin.study.protocol import Protocol
 from cobalamin.study.results import Results
+from cobalamin.study.script import carry_out
+from cobalamin.study.script_protocol import AnyProtocol, load_any_protocol
 from cobalamin.study.variants import read_design
 
 
@@ -25,12 +26,12 @@ class Study:
     ----------
     folder : Path
         Holds ``protocol.toml``; results go to ``results/`` in it.
-    protocol : Protocol
-        The checked protocol.
+    protocol : Protocol or ScriptProtocol
+        The checked protocol; the second where the study's numbers come from a script of its own.
     """
 
     folder: Path
-    protocol: Protocol
+    protocol: AnyProtocol
 
     def inputs(self) -> Inputs:
         """Read and check the tables.
@@ -39,8 +40,13 @@ class Study:
         -------
         Inputs
             Source, dictionary, and the report with the valid tables.
+
+        Raises
+        ------
+        ProtocolError
+            The study has a script, which reads its own files.
         """
-        return read_inputs(self.protocol, self.folder)
+        return read_inputs(self._standard(), self.folder)
 
     def cohort(self) -> Cohort:
         """Build the study's cohort.
@@ -49,9 +55,21 @@ class Study:
         -------
         Cohort
             One row per person, with the account of everyone who is not in it. Person-level: it stays in memory.
+
+        Raises
+        ------
+        ProtocolError
+            The study has a script, so it builds no cohort by the standard steps.
         """
         inputs = self.inputs()
-        return build_cohort(inputs.report.valid, read_design(self.protocol, inputs.dictionary))
+        return build_cohort(inputs.report.valid, read_design(self._standard(), inputs.dictionary))
+
+    def _standard(self) -> Protocol:
+        if isinstance(self.protocol, Protocol):
+            return self.protocol
+        raise ProtocolError(
+            f"'{self.folder.name}' has a script ({self.protocol.script.file}) in place of tables, a design and a cohort. Use run()."
+        )
 
     def run(self, *, progress: Progress = silent) -> Results:
         """Carry out the protocol and write ``results/`` all or nothing.
@@ -75,7 +93,7 @@ class Study:
         """
         target = self.folder / "results"
         with lock_results(target) as lock:
-            computed = compute(self.protocol, self.folder, progress)
+            computed = carry_out(self.protocol, self.folder, progress)
             write_results(target, computed.files, computed.manifest, lock=lock)
         return Results(computed.disclosed.estimates, computed.facts, computed.disclosed.decisions, target)
 
@@ -102,4 +120,4 @@ def load_study(folder: str | Path) -> Study:
     path = Path(folder).resolve()
     if not path.is_dir():
         raise ProtocolError(f"'{path.name}' is not a folder. Give the study folder, the one that holds protocol.toml.")
-    return Study(path, load_protocol(path / "protocol.toml"))
+    return Study(path, load_any_protocol(path / "protocol.toml"))

@@ -12,8 +12,8 @@ from cobalamin.release.compare import compare
 from cobalamin.release.manifest import verify_inputs
 from cobalamin.release.store import MANIFEST_FILE, StoredResults, read_results
 from cobalamin.study.console import Progress, silent
-from cobalamin.study.inputs import open_protocol_source
-from cobalamin.study.pipeline import Computed, compute
+from cobalamin.study.pipeline import Computed
+from cobalamin.study.script import carry_out, input_hashes
 from cobalamin.study.study import load_study
 
 SHOWN = 20
@@ -98,10 +98,10 @@ def verify_study(folder: str | Path, *, progress: Progress = silent) -> Verdict:
             raise
         return Verdict(verify_inputs({}, {}), (), (str(error),), pd.DataFrame())
     progress("compare the inputs")
-    inputs = verify_inputs(stored.manifest, open_protocol_source(study.protocol, study.folder).hashes())
+    inputs = verify_inputs(stored.manifest, input_hashes(study.protocol, study.folder))
     if len(inputs):
         return Verdict(inputs, (), (), pd.DataFrame())
-    return _judge(stored, compute(study.protocol, study.folder, progress))
+    return _judge(stored, carry_out(study.protocol, study.folder, progress))
 
 
 def _judge(stored: StoredResults, again: Computed) -> Verdict:
