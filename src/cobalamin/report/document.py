@@ -10,6 +10,8 @@ from cobalamin.report.blocks import Block, Bullets, Definitions, Document, Note,
 from cobalamin.report.curves import exhibits_curves
 from cobalamin.report.distribution import exhibits_distribution
 from cobalamin.report.dose_response import exhibits_dose_response
+from cobalamin.report.evidence import has_evidence
+from cobalamin.report.evidence_page import evidence_sections
 from cobalamin.report.exhibit import Exhibit, number_exhibits
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.flow import exhibit_flow
@@ -72,7 +74,13 @@ def compose(estimates: Estimates, facts: StudyFacts) -> Document:
     >>> [s.title for s in document.sections][:3]
     ['Summary', 'Question and evidence', 'Methods']
     """
-    sections = (
+    sections = evidence_sections(estimates, facts, _provenance(facts)) if has_evidence(estimates) else _sections(estimates, facts)
+    title = f"{SIMULATED}: {plain(facts.title)}" if facts.simulated else plain(facts.title)
+    return Document(title, plain(facts.question), facts.simulated, _numbered(sections))
+
+
+def _sections(estimates: Estimates, facts: StudyFacts) -> tuple[Section, ...]:
+    return (
         Section("summary", "Summary", _summary(estimates, facts)),
         Section("question", "Question and evidence", _question(facts)),
         Section("methods", "Methods", _methods(facts)),
@@ -83,8 +91,6 @@ def compose(estimates: Estimates, facts: StudyFacts) -> Document:
         Section("limitations", "Limitations", (Bullets(tuple(standing_limitations(facts))),)),
         Section("provenance", "Provenance and reproducibility", _provenance(facts)),
     )
-    title = f"{SIMULATED}: {plain(facts.title)}" if facts.simulated else plain(facts.title)
-    return Document(title, plain(facts.question), facts.simulated, _numbered(sections))
 
 
 def _numbered(sections: Sequence[Section]) -> tuple[Section, ...]:

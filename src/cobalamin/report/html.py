@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from cobalamin.report.blocks import Document
+from cobalamin.report.evidence_links import linked
 from cobalamin.report.exhibit import Exhibit
 from cobalamin.report.labels import plain
 
@@ -83,6 +84,7 @@ def _environment() -> Environment:
 
     made = Environment(loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["plain"] = plain
+    made.filters["linked"] = linked
     return made
 
 
