@@ -18,12 +18,17 @@ from cobalamin.dictionary.dictionary import load_dictionary as load_dictionary
 from cobalamin.dictionary.failure_report import FailureReport as FailureReport
 from cobalamin.models.after.bootstrap import Bootstrapped as Bootstrapped
 from cobalamin.models.after.bootstrap import bootstrap as bootstrap
+from cobalamin.models.after.dose_curve import dose_response_estimates as dose_response_estimates
+from cobalamin.models.after.dose_response import DoseResponse as DoseResponse
+from cobalamin.models.after.dose_response import dose_response as dose_response
 from cobalamin.models.after.fractional_polynomial import fractional_polynomial as fractional_polynomial
 from cobalamin.models.after.interaction import interaction as interaction
 from cobalamin.models.after.interaction import interaction_estimates as interaction_estimates
 from cobalamin.models.after.profile_interval import profile_interval as profile_interval
 from cobalamin.models.after.standardize import standardize as standardize
 from cobalamin.models.after.standardized import Standardized as Standardized
+from cobalamin.models.after.subgroups import Subgroups as Subgroups
+from cobalamin.models.after.subgroups import subgroup_effects as subgroup_effects
 from cobalamin.models.after.wald import wald_test as wald_test
 from cobalamin.models.competing.absolute_risk import absolute_risk as absolute_risk
 from cobalamin.models.competing.absolute_risk import cause_specific as cause_specific
@@ -57,7 +62,6 @@ from cobalamin.models.describe.describe import table1 as table1
 from cobalamin.models.figures.figure_curves import band_estimates as band_estimates
 from cobalamin.models.figures.figure_curves import loglog_estimates as loglog_estimates
 from cobalamin.models.figures.figure_curves import transition_estimates as transition_estimates
-from cobalamin.models.figures.figure_data import dose_response_estimates as dose_response_estimates
 from cobalamin.models.figures.figure_data import ph_estimates as ph_estimates
 from cobalamin.models.fit import Fit as Fit
 from cobalamin.models.interval.interval_cox import interval_cox as interval_cox
