@@ -14,12 +14,15 @@ from support.everything import everything
 
 import cobalamin as cb
 from cobalamin.design.cohort import Cohort, build_cohort
+from cobalamin.models.after.wald import wald_test
 from cobalamin.models.figures.figure_data import dose_response_estimates
 from cobalamin.report.blocks import Document
 from cobalamin.report.document import compose
+from cobalamin.report.exhibit import TableBody
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.incidence import exhibits_incidence
 from cobalamin.study.followed import incidence_rows
+from cobalamin.study.inputs import Inputs
 from cobalamin.study.results import Results
 from cobalamin.study.sections import IncidenceSection
 from cobalamin.study.study import Study, load_study
@@ -33,22 +36,40 @@ FOLLOW = {"entry": "entry", "exit": "exit"}
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return load_study(everything(tmp_path_factory.mktemp("all"), persons=4000, preset="none"))
+    return load_study(everything(tmp_path_factory.mktemp("all"), persons=3000, preset="none"))
 
 
 @pytest.fixture(scope="module")
-def results(study: Study) -> Results:
-    return study.run()
+def made(study: Study) -> tuple[Results, Document]:
+    documents: list[Document] = []
+
+    def compose_once(estimates: cb.Estimates, facts: StudyFacts) -> Document:
+        documents.append(compose(estimates, facts))
+        return documents[0]
+
+    # the document that the run writes, so that figures are drawn once
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cobalamin.report.document.compose", compose_once)
+        return study.run(), documents[0]
 
 
 @pytest.fixture(scope="module")
-def document(results: Results) -> Document:
-    return compose(results.estimates, results.facts)
+def results(made: tuple[Results, Document]) -> Results:
+    return made[0]
 
 
 @pytest.fixture(scope="module")
-def cohorts(study: Study) -> dict[float, Cohort]:
-    inputs = study.inputs()
+def document(made: tuple[Results, Document]) -> Document:
+    return made[1]
+
+
+@pytest.fixture(scope="module")
+def inputs(study: Study) -> Inputs:
+    return study.inputs()
+
+
+@pytest.fixture(scope="module")
+def cohorts(study: Study, inputs: Inputs) -> dict[float, Cohort]:
     design = read_design(study.protocol, inputs.dictionary)
     return {lag: build_cohort(inputs.report.valid, dataclasses.replace(design, lag_years=lag)) for lag in (0.0, 2.0)}
 
@@ -88,9 +109,24 @@ def test_models_are_those_of_the_library(results: Results, cohorts: dict[float, 
     fit = function(formula, with_event(cohorts[lag]), **FOLLOW, **options)
     want = fit.estimates(analysis="", model="", outcome="").frame
     got = written(results, model=name, context=("estimate", "diagnostic"), analysis=("primary", "secondary", "sensitivity"))
+    joint = got["measure"].str.removesuffix(" df").isin(["wald test", "non-linearity test"])
+    tests, got = got.loc[joint], got.loc[~joint]
+    for row in tests.loc[tests["measure"] == "wald test"].itertuples():
+        assert_allclose([row.value, row.p], wald_test(fit, str(row.term)).iloc[0][["chi2", "p_value"]].astype(float), rtol=SAME)
     assert got["term"].tolist() == want["term"].tolist()
     for column in ("value", "low", "high", "std_error", "p", "n", "events", "person_time"):
         assert_allclose(got[column], want[column], rtol=SAME, err_msg=column)
+
+
+def test_a_spline_has_its_two_tests(results: Results, cohorts: dict[float, Cohort], document: Document) -> None:
+    fit = cb.cox(f"rcs(b12, 4) + {ADJUSTED}", with_event(cohorts[2.0]), **FOLLOW, event="d", strata="sex")
+    rows = written(results, model="spline_lag2", term="rcs(b12, 4)", context="diagnostic").set_index("measure")
+    assert rows["value"][["wald test df", "non-linearity test df"]].tolist() == [3, 2]
+    beyond = wald_test(fit, ["rcs(b12, 4)[2]", "rcs(b12, 4)[3]"]).iloc[0]
+    assert_allclose(rows.loc["non-linearity test", ["value", "p"]].astype(float), beyond[["chi2", "p_value"]].astype(float), rtol=SAME)
+    table = next(e for e in document.exhibits if e.key == "table-sensitivity-analyses")
+    assert isinstance(table.body, TableBody)
+    assert any("(overall)" in row.cells[-1] and "(non-linearity)" in row.cells[-1] for row in table.body.rows)
 
 
 def test_a_cause_specific_model_is_of_its_event(results: Results, cohorts: dict[float, Cohort]) -> None:
@@ -148,11 +184,11 @@ def test_proportional_hazards_and_dose_response(results: Results, cohorts: dict[
     assert set(got["unit"]) == {"pmol/L"}
 
 
-def test_people_are_followed_on_after_the_outcome(study: Study, results: Results, cohorts: dict[float, Cohort]) -> None:
+def test_people_are_followed_on_after_the_outcome(inputs: Inputs, results: Results, cohorts: dict[float, Cohort]) -> None:
     moves = written(results, measure="transition", model="").set_index(["term", "level"])["events"]
     events = cohorts[0.0].data["event"].value_counts()
     assert moves["Event-free", "lichen sclerosus"] == events[1] and moves["Event-free", "death"] == events[2]
-    persons = study.inputs().report.valid["persons"].set_index("person_id")
+    persons = inputs.report.valid["persons"].set_index("person_id")
     cases = cohorts[0.0].data.loc[cohorts[0.0].data["event"] == 1, "person_id"]
     last = persons.loc[cases, ["exit_date"]].min(axis=1).fillna(pd.Timestamp("2020-12-31")).clip(upper=pd.Timestamp("2020-12-31"))
     assert moves["lichen sclerosus", "death"] == (persons.loc[cases, "death_date"] <= last).sum()
@@ -189,8 +225,7 @@ def test_everything_is_protected(tmp_path: Path) -> None:
     assert "disclosure control" in results.report()
 
 
-def test_gray_test_where_everybody_starts_together(study: Study) -> None:
-    inputs = study.inputs()
+def test_gray_test_where_everybody_starts_together(study: Study, inputs: Inputs) -> None:
     design = dataclasses.replace(read_design(study.protocol, inputs.dictionary), time_scale="follow-up")
     cohort = build_cohort(inputs.report.valid, design)
     rows = incidence_rows(cohort, IncidenceSection(by="b12_class"))
