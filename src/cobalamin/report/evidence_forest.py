@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LEFT, RIGHT = 0.47, 0.74  # shares of the width between which the plot stands
 LINE = 0.168  # inches per line of text
+_SHORT = {"standardized incidence ratio": "SIR", "standardized mortality ratio": "SMR"}
 # the axis ends here whatever an interval does; arrows say that it goes on
 LOWEST, HIGHEST = 0.1, 100.0
 
@@ -42,7 +43,8 @@ def exhibit_evidence_forest(estimates: Estimates) -> Exhibit | None:
     text = (
         "Filled: recomputed from counts; open circles: no counts were printed, so the middle of the printed limits is drawn; open squares:"
         " the printed ratio is not reproduced (the line shows the recomputed one). Lines: 95% intervals; arrows: the interval goes on."
-        " Logarithmic scale. The lines compare different things in different people and must not be averaged."
+        " Logarithmic scale. SIR and SMR: standardized incidence and mortality ratio."
+        " The lines compare different things in different people and must not be averaged."
     )
     alt = "Forest plot. " + " ".join(f"{plain(e.again.model)}, {e.about}: {_numbers(e)}." for e in entries)
     with theme.theme():
@@ -62,7 +64,7 @@ def _endless(e: Entry) -> str:
 
 def _label(e: Entry) -> str:
     ems = LEFT * theme.WIDTH * 72 / theme.SMALL * 0.97
-    study = theme.draw_lines(f"{_short(e.again.model)}, {e.again.measure}", ems, 1)
+    study = theme.draw_lines(f"{_short(e.again.model)}, {_SHORT.get(e.again.measure, e.again.measure)}", ems, 1)
     return f"{study}\n{theme.draw_lines(e.about, ems, 3)}"
 
 
