@@ -18,7 +18,16 @@ from cobalamin.study.study import load_study
 from cobalamin.study.verify import verify_study
 
 STUDY = PROJECT / "analyses" / "published_evidence"
-NEEDED = ("proportion", "proportion_difference", "chi_squared", "mcnemar", "printed_range", "agrees_with_printed", "p_from_limits")
+NEEDED = (
+    "proportion",
+    "proportion_difference",
+    "chi_squared",
+    "mcnemar",
+    "printed_range",
+    "agrees_with_printed",
+    "p_from_limits",
+    "expected_from_printed",
+)
 DISAGREE = {"lam2013_ppi", "lam2013_h2ra", "oyama2003_prop_blot", "carmel2012_c"}
 # computed by us from what was read beside the file of entries
 ADDED = {"oyama2003_prop_blot", "carmel2012_c"}
