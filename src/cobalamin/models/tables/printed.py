@@ -1,7 +1,7 @@
 """What a printed number allows: everything that rounds to it, and what follows from rounded limits.
 
-For checking publications: a recomputed number agrees with a printed one if it rounds to it; numbers that were printed rounded agree with one
-another if some unrounded numbers behind them do.
+For checking publications: a recomputed number agrees with a printed one if it rounds to it; numbers that were printed rounded agree with
+one another if some unrounded numbers behind them do.
 """
 
 from __future__ import annotations
