@@ -38,6 +38,25 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Link:
+    """Words of a cell that lead to another place of the same report.
+
+    Attributes
+    ----------
+    column : int
+        Position of the cell in its row.
+    words : str
+        As they stand in the cell: ``"Table 2"``.
+    anchor : str
+        Key of an exhibit or of a section.
+    """
+
+    column: int
+    words: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Row:
     """A row of a table: one text per column.
 
@@ -49,11 +68,30 @@ class Row:
         A heading spans the table and names the rows beneath it.
     indent : int
         0 or 1: level beneath a heading.
+    links : tuple of Link
+        Links within the report, in the order of their words; forms without links leave them out.
     """
 
     cells: tuple[str, ...]
     kind: RowKind = "body"
     indent: int = 0
+    links: tuple[Link, ...] = ()
+
+    def pieces(self, column: int) -> list[tuple[str, str]]:
+        """Return the text of a cell cut at its links: each piece with its anchor, or with none.
+
+        Examples
+        --------
+        >>> Row(("See Table 2.",), links=(Link(0, "Table 2", "table-main"),)).pieces(0)
+        [('See ', ''), ('Table 2', 'table-main'), ('.', '')]
+        """
+        left, found = self.cells[column], []
+        for link in self.links:
+            before, words, after = left.partition(link.words) if link.column == column else (left, "", "")
+            if words:
+                found += [(before, ""), (words, link.anchor)]
+                left = after
+        return [(text, anchor) for text, anchor in (*found, (left, "")) if text]
 
 
 @dataclass(frozen=True)
