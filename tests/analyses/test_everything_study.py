@@ -20,6 +20,7 @@ from cobalamin.report.blocks import Document
 from cobalamin.report.document import compose
 from cobalamin.report.exhibit import TableBody
 from cobalamin.report.facts import StudyFacts
+from cobalamin.report.format import p_value
 from cobalamin.report.incidence import exhibits_incidence
 from cobalamin.study.followed import incidence_rows
 from cobalamin.study.inputs import Inputs
@@ -126,7 +127,8 @@ def test_a_spline_has_its_two_tests(results: Results, cohorts: dict[float, Cohor
     assert_allclose(rows.loc["non-linearity test", ["value", "p"]].astype(float), beyond[["chi2", "p_value"]].astype(float), rtol=SAME)
     table = next(e for e in document.exhibits if e.key == "table-sensitivity-analyses")
     assert isinstance(table.body, TableBody)
-    assert any("(overall)" in row.cells[-1] and "(non-linearity)" in row.cells[-1] for row in table.body.rows)
+    lines = [row.cells for row in table.body.rows if row.cells[0].endswith("spline") or row.cells[0] == "Non-linearity"]
+    assert [cells[-1] for cells in lines] == [p_value(rows.loc[test, "p"]) for test in ("wald test", "non-linearity test")]
 
 
 def test_a_cause_specific_model_is_of_its_event(results: Results, cohorts: dict[float, Cohort]) -> None:

@@ -277,7 +277,9 @@ def exhibit_components(estimates: Estimates, facts: StudyFacts) -> Exhibit | Non
             body.append(Row((_component(r.term, r.level, facts), r.measure, value), indent=1))
     if not body:
         return None
-    text = "What differs between people and between raters beyond the covariates. An estimate of 0 has no interval."
+    text = (
+        "What differs between people and between raters beyond the covariates. An estimate of 0, or a correlation of ±1, has no interval."
+    )
     table = TableBody((Column("Random effect", "left"), Column("Measure", "left"), Column(f"Estimate ({level_text(facts)})")), tuple(body))
     alt = f"Table of {len(body)} rows."
     return Exhibit("table-components", "Variance components of the mixed models", caption(text, facts), alt, Estimates.concat(parts), table)

@@ -18,7 +18,8 @@ from cobalamin.report.select import contrasts, described_models, model_rows, spl
 
 # as many models with one adjustment have it said once
 _MANY = 4
-_TESTS = {"wald test": "overall", "non-linearity test": "non-linearity"}
+OVERALL, NON_LINEAR = "wald test", "non-linearity test"
+_BEYOND = "Non-linearity"
 _MARKS = "\u1d43\u1d47\u1d9c\u1d48\u1d49\u1da0\u1d4d\u02b0\u2071\u02b2\u1d4f\u02e1\u1d50\u207f\u1d52\u1d56"
 
 
@@ -173,38 +174,40 @@ def _model_block(
     order = list(dict.fromkeys(frame["term"])) if every or not model.exposures else list(model.exposures)
     for term in order:
         if len(spline_parts(frame, term)):
-            rows.append(_spline_row(spline_parts(frame, term), term, facts, timed=timed, test=tests.get(squeeze(term), "")))
+            rows += _spline_rows(spline_parts(frame, term), term, facts, tests, timed=timed)
         if squeeze(term) not in wanted:
             continue
         part = frame.loc[frame["term"].map(squeeze) == squeeze(term)]
         levels = bool((part["level"] != "").any())
         if levels:
-            rows.append(Row((term_label(term, facts), *[""] * (4 if timed else 3), tests.get(squeeze(term), "")), indent=1))
+            rows.append(Row((term_label(term, facts), *[""] * (4 if timed else 3), tests.get((squeeze(term), OVERALL), "")), indent=1))
         rows += [_result_row(r, term, facts, levels=levels, timed=timed, notes=notes) for r in records(part)]
     return rows
 
 
-def _joint_tests(estimates: Estimates, model: ModelFacts) -> dict[str, str]:
-    """The joint tests of each term in words; a factor of two levels has one coefficient and no joint test."""
+def _joint_tests(estimates: Estimates, model: ModelFacts) -> dict[tuple[str, str], str]:
+    """The joint tests of terms, by term and test; a factor of two levels has one coefficient and no joint test."""
     rows = model_rows(estimates, model, "diagnostic")
-    found: dict[str, list[str]] = {}
-    for r in records(rows.loc[rows["measure"].isin(list(_TESTS)) & (rows["term"] != "")]):
-        shown = fmt.SUPPRESSED if fmt.is_suppressed(r.warning) and math.isnan(r.p) else fmt.p_value(r.p)
-        found.setdefault(squeeze(r.term), []).append(f"{shown} ({_TESTS[r.measure]})")
-    return {term: "; ".join(words) for term, words in found.items()}
+    found = records(rows.loc[rows["measure"].isin((OVERALL, NON_LINEAR)) & (rows["term"] != "")])
+    hidden = {True: fmt.SUPPRESSED}
+    return {(squeeze(r.term), r.measure): hidden.get(math.isnan(r.p) and fmt.is_suppressed(r.warning), fmt.p_value(r.p)) for r in found}
 
 
 def _joint_words(rows: list[Row]) -> str:
-    last = " ".join(row.cells[-1] for row in rows)
-    words = " Overall p: Wald test that all coefficients of the term are 0." if "(overall)" in last else ""
-    return words + (" Non-linearity: that those beyond the straight line are 0." if "(non-linearity)" in last else "")
+    """What the p-values on the lines of whole terms test."""
+    whole = any(row.indent == 1 and row.kind == "body" and row.cells[1] == "" and row.cells[-1] for row in rows)
+    spline = any(row.cells[0] == _BEYOND for row in rows)
+    text = " The p of a whole term is that of the Wald test that all its coefficients are 0." if whole or spline else ""
+    return text + (" Non-linearity: the test of those beyond the straight line." if spline else "")
 
 
-def _spline_row(parts: pd.DataFrame, term: str, facts: StudyFacts, *, timed: bool, test: str) -> Row:
+def _spline_rows(parts: pd.DataFrame, term: str, facts: StudyFacts, tests: dict[tuple[str, str], str], *, timed: bool) -> list[Row]:
     """A spline has no single ratio: its people and events, its tests, and where to look."""
     r = next(records(parts))
     numbers = [fmt.count(r.n, r.warning), fmt.count(r.events, r.warning), *([person_time(r.person_time, r.warning)] if timed else [])]
-    return Row((term_label(term, facts), *numbers, "a curve (see its figure)", test or fmt.DASH), indent=1)
+    overall, beyond = (tests.get((squeeze(term), test), "") for test in (OVERALL, NON_LINEAR))
+    rows = [Row((term_label(term, facts), *numbers, "a curve (see its figure)", overall or fmt.DASH), indent=1)]
+    return [*rows, Row((_BEYOND, *[""] * (4 if timed else 3), beyond), indent=2)] if beyond else rows
 
 
 def _result_row(r: Record, term: str, facts: StudyFacts, *, levels: bool, timed: bool, notes: _Notes) -> Row:
