@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -178,7 +179,12 @@ def fit_gee(design: GeeDesign, naming: Family, family: MarginalFamily, correctio
         raise DesignError(
             f"{groups} groups for {len(problem.start)} coefficients: the robust variance needs more groups than coefficients."
         )
-    found = solve_gee(problem.evaluate, problem.start, rows, weight, problem.names, problem.allowed)
+    identity, start = family == "gaussian", problem.start
+    if not identity and rows.kind != "independence":
+        # the other rows of its groups can hold the coefficient of a level without events at a number that means nothing; alone it runs away
+        apart = replace(rows, kind="independence")
+        start = solve_gee(problem.evaluate, start, apart, weight, problem.names, problem.allowed).parameters
+    found = solve_gee(problem.evaluate, start, rows, weight, problem.names, problem.allowed, identity=identity)
     robust = corrected_covariance(found, rows) if correction == "mancl-derouen" else robust_covariance(found)
     places = _places(kept, len(cuts))
     full = _full(problem.carry @ found.parameters, places)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cobalamin.core.errors import DataError, DesignError, EventCodeError
+from cobalamin.models.matrix.columns import plain_numbers
 from cobalamin.models.matrix.formula import parse_formula
 from cobalamin.models.matrix.matrix import Matrix, build_matrix
 from cobalamin.models.matrix.rows import Missing, require_columns
@@ -177,6 +178,9 @@ def _numbers(rows: pd.DataFrame, name: str, what: str) -> Floats:
 
 
 def _exposure(rows: pd.DataFrame, name: str) -> Floats:
+    kind = plain_numbers(rows[name]).dtype
+    if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+        raise DataError(f"{name}: expected numbers; got {rows[name].dtype}.")
     values = _numbers(rows, name, "exposure")
     if (values <= 0).any():
         raise DataError(f"{name}: {int((values <= 0).sum())} of {len(values)} rows have no person-time above 0; a rate needs some.")

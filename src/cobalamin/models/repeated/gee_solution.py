@@ -14,7 +14,8 @@ from cobalamin.models.repeated.gee_rows import Standardized
 
 Floats = npt.NDArray[np.float64]
 MOST_STEPS = 100
-SETTLED = 1e-9  # largest step of a standardised coefficient, relative to its size
+SETTLED = 1e-9  # largest step of a standardised coefficient, relative to its size; of a number relative to its residual deviation
+ROUNDING = 1e-15  # of sums, relative to a mean far from zero
 LONGEST = 5.0  # step of a standardised coefficient
 CHUNK = 4096  # groups whose information matrices are held at once
 Evaluate = Callable[[Floats], Standardized]
@@ -56,7 +57,14 @@ class GeeSolution:
 
 
 def solve_gee(
-    evaluate: Evaluate, start: Floats, rows: Layout, weight: Floats, names: Sequence[str], allowed: Callable[[Floats], bool]
+    evaluate: Evaluate,
+    start: Floats,
+    rows: Layout,
+    weight: Floats,
+    names: Sequence[str],
+    allowed: Callable[[Floats], bool],
+    *,
+    identity: bool = False,
 ) -> GeeSolution:
     """Solve generalised estimating equations by Fisher scoring, the working correlation estimated at each step.
 
@@ -74,6 +82,8 @@ def solve_gee(
         Names of the parameters, for messages.
     allowed : callable
         Parameters -> whether they are possible (cut-points in order).
+    identity : bool
+        Whether coefficients are in the unit of the outcome, and not on a logarithmic scale; steps are then judged in that unit.
 
     Returns
     -------
@@ -94,23 +104,25 @@ def solve_gee(
     for taken in range(MOST_STEPS + 1):
         at = evaluate(parameters)
         if at.far or not np.isfinite(at.residual).all():
-            raise ConvergenceError(_runs_away(names, parameters, step))
+            raise ConvergenceError(_runs_away(names, parameters, step, rows))
         scale = float(weight @ at.residual**2) / total
         alpha, moved = estimate(rows, at.residual, scale, weight) if taken else (0.0, False)
         slope = uncorrelated(rows, alpha, at.slope * root[:, None])
         residual = uncorrelated(rows, alpha, (at.residual * root)[:, None])
         information = slope.T @ slope
         step = _solve(information, slope.T @ residual[:, 0], names)
-        if taken and np.abs(step).max() <= SETTLED * max(1.0, float(np.abs(parameters).max())):
+        size = float(np.abs(parameters).max())
+        still = SETTLED * np.sqrt(scale) + ROUNDING * size if identity else SETTLED * max(1.0, size)
+        if taken and np.abs(step).max() <= still:
             scores = _group_sums(slope * residual, rows)
             return GeeSolution(
                 parameters, np.asarray(np.linalg.inv(information), dtype=np.float64), scores, slope, alpha, scale, moved, at, taken
             )
-        step *= min(1.0, LONGEST / float(np.abs(step).max()))
+        step *= 1.0 if identity else min(1.0, LONGEST / float(np.abs(step).max()))
         while not allowed(parameters + step):
             step = step / 2
         parameters = parameters + step
-    raise ConvergenceError(_runs_away(names, parameters, step))
+    raise ConvergenceError(_runs_away(names, parameters, step, rows))
 
 
 def _solve(information: Floats, score: Floats, names: Sequence[str]) -> Floats:
@@ -121,12 +133,13 @@ def _solve(information: Floats, score: Floats, names: Sequence[str]) -> Floats:
         raise ConvergenceError(f"the data say nothing about {weakest}; leave it out or merge sparse levels.") from None
 
 
-def _runs_away(names: Sequence[str], parameters: Floats, step: Floats) -> str:
+def _runs_away(names: Sequence[str], parameters: Floats, step: Floats, rows: Layout) -> str:
     name = names[int(np.argmax(np.abs(step)))]
     way = "runs to infinity" if np.abs(parameters).max() > LONGEST else "does not settle"
+    other = "" if rows.kind == "independence" else ", or try correlation='independence'"
     return (
         f"the estimating equations have no solution: {name} {way}. Look for a level in which the outcome always or never happens"
-        " (merge sparse levels or leave the term out), or try correlation='independence'."
+        f" (merge sparse levels or leave the term out){other}."
     )
 
 

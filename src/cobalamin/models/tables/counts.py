@@ -39,6 +39,7 @@ def counts(values: Any, name: str, whole: bool = True) -> Floats:
     >>> counts([1, 2], "a").tolist()
     [1.0, 2.0]
     """
+    _refuse_other_kinds(values, name)
     try:
         numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
     except (TypeError, ValueError):
@@ -53,6 +54,15 @@ def counts(values: Any, name: str, whole: bool = True) -> Floats:
     if whole and broken:
         raise DataError(f"{name}: {broken} of {numbers.size} counts are not whole numbers. Percentages? Give the counts themselves.")
     return numbers
+
+
+def _refuse_other_kinds(values: Any, name: str) -> None:
+    """Refuse dates and durations, which numpy would turn into nanoseconds, and complex numbers, which would lose a part."""
+    kind = np.asarray(values).dtype.kind
+    if kind == "m":
+        raise DataError(f"{name}: durations; expected numbers. Divide by the unit first: data['{name}'] / pandas.Timedelta(days=365.25).")
+    if kind in "Mc":
+        raise DataError(f"{name}: {'dates' if kind == 'M' else 'complex numbers'}; expected numbers.")
 
 
 def time_at_risk(values: Any, name: str) -> Floats:

@@ -75,6 +75,9 @@ def split_person_time(
     [[38.0, 40.0, 0.0, 2.0], [40.0, 50.0, 0.0, 10.0], [50.0, 52.0, 1.0, 2.0]]
     """
     require_rows(data, [entry, exit, event, origin])
+    twice = data.columns[data.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"'{twice[0]}' is the name of several columns; rename or leave out the others.")
     cuts = _cuts(breaks)
     if origin is not None and {entry, exit} & {"interval_start", "interval_end"}:
         raise DataError("interval_start and interval_end are made anew on the scale of the breaks: name other columns with origin=.")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cobalamin.core.errors import DataError, MissingRowsWarning, list_names
 from cobalamin.models.grouping import require_rows
+from cobalamin.models.tables.counts import counts
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,7 +56,7 @@ def stratified_counts(data: pd.DataFrame, columns: Mapping[str, Any], rates: boo
     rows = _complete(data, names)
     exposed, event = (zero_one(rows[columns[k]], columns[k]) for k in ("exposure", "outcome"))
     code = rows.groupby(strata, observed=True, sort=True).ngroup().to_numpy()
-    time = rows[columns["person_time"]].to_numpy(dtype=np.float64) if rates else np.ones(len(rows))
+    time = _time(rows[columns["person_time"]], event, columns["person_time"]) if rates else np.ones(len(rows))
     size = int(code.max()) + 1
 
     def total(which: npt.NDArray[np.bool_], value: Floats) -> Floats:
@@ -65,6 +66,14 @@ def stratified_counts(data: pd.DataFrame, columns: Mapping[str, Any], rates: boo
     if rates:
         return total(exposed & event, one), total(exposed, time), total(~exposed & event, one), total(~exposed, time)
     return total(exposed & event, one), total(exposed & ~event, one), total(~exposed & event, one), total(~exposed & ~event, one)
+
+
+def _time(values: pd.Series, event: npt.NDArray[np.bool_], name: str) -> Floats:
+    time = counts(values, name, whole=False)
+    wrong = int((event & (time == 0)).sum())
+    if wrong:
+        raise DataError(f"{name}: {wrong} rows with events have no person-time.")
+    return time
 
 
 def zero_one(values: pd.Series, name: str) -> npt.NDArray[np.bool_]:
