@@ -20,6 +20,8 @@ $(READY): requirements.lock pyproject.toml tools/make_venv.sh
 
 report: setup  ## Run the analyses and write their reports
 	$(BIN)/cobalamin run analyses/onset
+	$(BIN)/cobalamin run analyses/severity
+	$(BIN)/cobalamin run analyses/published_evidence
 	$(BIN)/cobalamin run analyses/nhanes_b12 --if-data-present
 
 test: setup  ## Fast tests (under 8 minutes on 2 cores)

@@ -107,8 +107,16 @@ from cobalamin.models.repeated.mixed_after import variance_components as varianc
 from cobalamin.models.sampled.case_cohort import case_cohort as case_cohort
 from cobalamin.models.sampled.matched import conditional_logistic as conditional_logistic
 from cobalamin.models.survey import Survey as Survey
+from cobalamin.models.tables.count_tests import chi_squared as chi_squared
+from cobalamin.models.tables.count_tests import mcnemar as mcnemar
 from cobalamin.models.tables.mantel_haenszel import mantel_haenszel as mantel_haenszel
 from cobalamin.models.tables.person_time import split_person_time as split_person_time
+from cobalamin.models.tables.printed import agrees_with_printed as agrees_with_printed
+from cobalamin.models.tables.printed import expected_from_printed as expected_from_printed
+from cobalamin.models.tables.printed import p_from_limits as p_from_limits
+from cobalamin.models.tables.printed import printed_range as printed_range
+from cobalamin.models.tables.proportion import proportion as proportion
+from cobalamin.models.tables.proportion import proportion_difference as proportion_difference
 from cobalamin.models.tables.rates import rate_ratio as rate_ratio
 from cobalamin.models.tables.rates import rates as rates
 from cobalamin.models.tables.smr import smr as smr
