@@ -7,13 +7,12 @@ import re
 import pandas as pd
 
 from cobalamin.report.checklist_rules import Finder, any_of, holding, listed, said, shown
-from cobalamin.report.checklist_seen import Places, Seen
+from cobalamin.report.checklist_seen import ESTIMATED, Places, Seen
 from cobalamin.report.facts import ROLES, ModelFacts
 from cobalamin.report.select import squeeze
 
 # tables that print people, events and person-time; figures have such rows behind them and do not print them
 COUNTED = ("table1", "table-main-results")
-ESTIMATED = ("table-main-results", "table-sensitivity-analyses")
 _NUMERIC = (
     r"[<>\u2264\u2265]=?\s*\d",
     r"\d\s*(?:to|-|\u2013)\s*<?\s*\d",
@@ -31,20 +30,21 @@ def estimated(model: str) -> Finder:
     Parameters
     ----------
     model : {"crude", "adjusted"}
-        A crude model has exposures only; an adjusted one says what it adjusts for.
+        A crude model has one exposure and nothing else, and an outcome that an adjusted model has too; an adjusted one says what it
+        adjusts for.
 
     Returns
     -------
     callable
         Finder.
     """
-    wanted = is_crude if model == "crude" else is_adjusted
 
     def find(seen: Seen) -> Places:
-        names = {(m.role, m.name) for m in seen.facts.models if wanted(m)}
-        return holding(
-            lambda f: _interval(f) & pd.Series(list(zip(f["analysis"], f["model"], strict=True)), f.index).isin(names), *ESTIMATED
-        )(seen)
+        outcomes = {m.outcome for m in seen.facts.models if is_adjusted(m)}
+        crude = {(m.role, m.name) for m in seen.facts.models if is_crude(m) and (m.outcome in outcomes or not outcomes)}
+        adjusted = {(m.role, m.name) for m in seen.facts.models if is_adjusted(m)}
+        names: set[tuple[str, str]] = crude if model == "crude" else adjusted
+        return holding(lambda f: _interval(f) & _of_models(f, names), *ESTIMATED)(seen)
 
     return find
 
@@ -91,6 +91,11 @@ def is_crude(model: ModelFacts) -> bool:
         and squeeze(model.formula.split("~")[-1]) == exposures[0]
         and "Strata" not in model.note
     )
+
+
+def _of_models(frame: pd.DataFrame, names: set[tuple[str, str]]) -> pd.Series:
+    keys = zip(frame["analysis"], frame["model"], strict=True)
+    return pd.Series([(str(role), str(name)) in names for role, name in keys], frame.index, dtype=bool)
 
 
 def _interval(frame: pd.DataFrame) -> pd.Series:
@@ -151,6 +156,7 @@ SUBGROUPS_DESCRIBED = said(r"\binteraction|\bsubgroup|\beffect modif|^(primary|s
 MISSING_DESCRIBED = said(r"\bimput|\bcomplete (data|cases?|rows)\b", "methods")
 LAGS = said(r"with a lag of|\brestricted to people with\b|inverse[- ]probability|negative control", "methods")
 RULES = listed(r"^rules exactly as they were run", "methods")
+CODE_LISTS = listed(r"code of the list '", "methods")
 CODES = listed(r"code of the list '|with code ", "methods")
 MATCHING = said(r"\bmatch(ed|ing)\b|conditional logistic", "methods")
 MATCHING_MODEL = said(r"conditional logistic", "methods")
@@ -162,13 +168,13 @@ REASONS = holding(lambda f: (f["measure"] == "remaining") & (f["at"] > 0) & (f["
 TABLE1 = holding(lambda f: f["term"] != "", "table1")
 TABLE1_GROUPS = holding(lambda f: (f["subgroup"] != "") & (f["subgroup"] != "Overall"), "table1")
 EXPOSURE_SHOWN = any_of(shown("distribution"), TABLE1_GROUPS)
-MISSING_BY_VARIABLE = holding(lambda f: (f["measure"] == "missing") & f["n"].notna(), "table1", "distribution")
+MISSING_BY_VARIABLE = holding(lambda f: (f["measure"] == "missing") & f["n"].notna(), "table1")
 MISSING_BY_MODEL = any_of(
     holding(lambda f: (f["measure"] == "n_missing") & f["value"].notna(), "table-fits"),
     said(r"left (out of a model|anybody out)", "diagnostics"),
 )
 PERSON_TIME = holding(lambda f: _column("person_time", f), *COUNTED)
-EVENTS = any_of(holding(lambda f: _column("events", f), *COUNTED), shown("table-visits"))
+EVENTS = any_of(holding(lambda f: _column("events", f), *COUNTED), shown("severity", "trajectory"))
 
 # ------------------------------------------------------------------ results
 CRUDE, ADJUSTED = estimated("crude"), estimated("adjusted")

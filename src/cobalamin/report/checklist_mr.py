@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cobalamin.report import checklist_finders as see
 from cobalamin.report.checklist_items import Checked, Checklist, Item
-from cobalamin.report.checklist_rules import Part, authors, both, holding, needs, said, shown, titled
+from cobalamin.report.checklist_rules import Part, authors, holding, needs, said, shown, titled, where
 
 _TITLE, _INTRODUCTION, _METHODS = "Title and abstract", "Introduction", "Methods"
 _RESULTS, _DISCUSSION, _OTHER = "Results", "Discussion", "Other information"
@@ -23,7 +23,7 @@ _ASSESSMENT = holding(lambda f: f["measure"].str.contains(_EXTRA, case=False) & 
 _BOTH_WAYS = holding(lambda f: f["measure"].str.contains("steiger|reverse direction", case=False) & f["value"].notna(), "table")
 _PER_VARIANT = shown("mr-scatter", "mr-variants", "table-mr-variants")
 _LEFT_OUT = shown("mr-leave-one-out", "table-mr-leave-one-out")
-_ESTIMATES = both(_ESTIMATOR, see.INTERVALS)
+_ESTIMATES = where(_ESTIMATOR, see.INTERVALS)
 
 
 def _front() -> list[Item]:
@@ -173,7 +173,7 @@ def _results() -> list[Item]:
             "11d",
             "Main results",
             "Plots of results",
-            needs(Part(both(_ESTIMATOR, shown("forest", "mr-scatter")), "a forest or scatter plot")),
+            needs(Part(where(_ESTIMATOR, shown("forest", "mr-scatter")), "a forest or scatter plot")),
         ),
         ("12a", "Assumptions", "What the examination of the assumptions found", needs(Part(_ASSESSMENT, "findings on each assumption"))),
         (
@@ -186,9 +186,9 @@ def _results() -> list[Item]:
             "13a",
             "Sensitivity",
             "Results that allow for invalid variants",
-            needs(Part(both(_ROBUST, see.SENSITIVITY), "results of robust estimators")),
+            needs(Part(where(_ROBUST, see.SENSITIVITY), "results of robust estimators")),
         ),
-        ("13b", "Sensitivity", "Other further results", needs(Part(both(_ESTIMATOR, see.OTHER), "other results, or none"))),
+        ("13b", "Sensitivity", "Other further results", needs(Part(where(_ESTIMATOR, see.OTHER), "other results, or none"))),
         ("13c", "Sensitivity", "The direction of the effect", needs(Part(_BOTH_WAYS, "a test of direction"))),
         ("13d", "Sensitivity", "Comparison with estimates by other designs", authors("comparison with estimates by other designs")),
         ("13e", "Sensitivity", "Further plots", needs(Part(_LEFT_OUT, "a plot that leaves out one variant at a time"))),

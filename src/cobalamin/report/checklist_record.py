@@ -6,11 +6,48 @@ Numbers and subjects of 1.1 to 6.1 were compared with reprints, those from 6.2 o
 from __future__ import annotations
 
 from cobalamin.report import checklist_finders as see
-from cobalamin.report.checklist_items import Checked, Checklist, Item
+from cobalamin.report.checklist_items import Checked, Checklist, Filled, Item
 from cobalamin.report.checklist_rules import Part, authors, needs
+from cobalamin.report.checklist_seen import Seen
 
 _TITLE, _METHODS, _RESULTS, _DISCUSSION, _OTHER = "Title and abstract", "Methods", "Results", "Discussion", "Other information"
 _LISTED: Checked = "transcription"
+
+
+def selection(seen: Seen) -> Filled:
+    """Fill the item on codes and algorithms of selection.
+
+    Parameters
+    ----------
+    seen : Seen
+        A report.
+
+    Returns
+    -------
+    Filled
+        A rule that names a code list does not say its codes.
+    """
+    return needs(Part(see.ELIGIBILITY, "who was eligible"), Part(see.RULES, "the exact rules of selection"), left=_unprinted(seen))(seen)
+
+
+def all_codes(seen: Seen) -> Filled:
+    """Fill the item on all codes and algorithms.
+
+    Parameters
+    ----------
+    seen : Seen
+        A report.
+
+    Returns
+    -------
+    Filled
+        Reported where every rule is printed with its codes.
+    """
+    return needs(Part(see.RULES, "the algorithm of each variable"), Part(see.CODES, "the codes"), left=_unprinted(seen))(seen)
+
+
+def _unprinted(seen: Seen) -> str:
+    return "the codes of each list named there (files of the data dictionary)" if see.CODE_LISTS(seen) else ""
 
 
 def _title() -> list[Item]:
@@ -30,7 +67,7 @@ def _methods() -> list[Item]:
             "Selection",
             _METHODS,
             "Codes and algorithms that chose the people",
-            needs(Part(see.ELIGIBILITY, "who was eligible"), Part(see.RULES, "the exact rules of selection")),
+            selection,
         ),
         Item(
             "6.2",
@@ -53,11 +90,7 @@ def _methods() -> list[Item]:
             "Code lists",
             _METHODS,
             "All codes and algorithms of exposure, outcome, confounders and modifiers",
-            needs(
-                Part(see.RULES, "the algorithm of each variable"),
-                Part(see.CODES, "the codes"),
-                left="the codes of each list named there, as a supplement (files of the data dictionary)",
-            ),
+            all_codes,
             _LISTED,
         ),
         Item(

@@ -187,7 +187,7 @@ def holding(test: Callable[[pd.DataFrame], pd.Series], *starts: str) -> Finder:
     """
 
     def find(seen: Seen) -> Places:
-        keys = [e.key for e in seen.exhibits(*starts) if len(e.estimates) and bool(test(e.estimates.frame).any())]
+        keys = [e.key for e in seen.exhibits(*starts) if len(e.estimates) and bool(test(seen.rows(e)).any())]
         return tuple(p for p in seen.shown(*starts) if p.anchor in keys)
 
     return find
@@ -209,20 +209,22 @@ def any_of(*finders: Finder) -> Finder:
     return lambda seen: tuple(dict.fromkeys(p for find in finders for p in find(seen)))
 
 
-def both(*finders: Finder) -> Finder:
-    """Put finders together: what all of them find, or nothing where one finds nothing.
+def where(condition: Finder, find: Finder) -> Finder:
+    """Look for something only where something else is there.
 
     Parameters
     ----------
-    *finders : callable
-        Finders.
+    condition : callable
+        What must be there.
+    find : callable
+        What is looked for.
 
     Returns
     -------
     callable
-        Finder.
+        Finder of the second.
     """
-    return lambda seen: any_of(*finders)(seen) if all(find(seen) for find in finders) else ()
+    return lambda seen: find(seen) if condition(seen) else ()
 
 
 def counts(statuses: list[str]) -> str:

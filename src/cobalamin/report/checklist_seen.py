@@ -11,6 +11,7 @@ import pandas as pd
 from cobalamin.report.blocks import Bullets, Definitions, Document, Paragraph, Section
 from cobalamin.report.exhibit import Exhibit
 from cobalamin.report.facts import StudyFacts
+from cobalamin.report.select import squeeze
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Place:
 
 
 Places = tuple[Place, ...]
+# tables of the exposures' estimates
+ESTIMATED = ("table-main-results", "table-sensitivity-analyses")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +67,15 @@ class Seen:
         """Return where exhibits with these keys stand."""
         return tuple(Place(e.name, e.key) for e in self.exhibits(*starts))
 
-    def rows(self, *starts: str) -> pd.DataFrame:
-        """Return the Estimates rows that these exhibits show."""
-        frames = [e.estimates.frame for e in self.exhibits(*starts) if len(e.estimates)]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["analysis", "model"])
+    def rows(self, exhibit: Exhibit) -> pd.DataFrame:
+        """Return the Estimates rows that an exhibit prints: a table of exposures has whole models behind it, and prints exposures."""
+        frame = exhibit.estimates.frame
+        if not exhibit.key.startswith(ESTIMATED):
+            return frame
+        exposures = {(m.role, m.name): {squeeze(t) for t in m.exposures} for m in self.facts.models}
+        models = zip(frame["analysis"], frame["model"], frame["term"], strict=True)
+        printed = [not exposures.get((role, name)) or squeeze(term) in exposures[role, name] for role, name, term in models]
+        return frame.loc[printed]
 
     def said(self, pattern: str, *sections: str) -> Places:
         """Return the sections of these in which a sentence matches a pattern; capital or small letters."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from cobalamin.report import checklist_finders as see
 from cobalamin.report.checklist_items import Checked, Checklist, Entry, Item, make_items
-from cobalamin.report.checklist_rules import Part, any_of, authors, both, needs, said, titled
+from cobalamin.report.checklist_rules import Part, any_of, authors, needs, said, titled, where
 
 _ABSTRACT, _INTRODUCTION, _RESULTS, _DISCUSSION, _OTHER = "Abstract", "Introduction", "Results", "Discussion", "Other information"
 _SPECIFIED, _EMULATED = "Methods: the target trial", "Methods: its emulation in the data"
 _SECOND_HAND: Checked = "summary"
 _TRIAL = any_of(titled(r"target[- ]trial"), said(r"target[- ]trial", "summary", "question", "methods"))
+_STRATEGIES = where(_TRIAL, see.TABLE1_GROUPS)
 _ASSUMED = said(r"exchangeab|no unmeasured|\bpositivity\b|\bconsistency assumption", "methods")
 _CONTRAST = said(r"intention[- ]to[- ]treat|per[- ]protocol|\bestimand|causal contrast", "methods")
 
@@ -84,7 +85,7 @@ def _emulated() -> list[Item]:
             "Strategies",
             "The strategies in the data",
             needs(
-                Part(both(_TRIAL, see.EXPOSURE), "how each strategy was seen in the data"),
+                Part(where(_TRIAL, see.EXPOSURE), "how each strategy was seen in the data"),
                 left="grace period and versions of the strategies",
             ),
         ),
@@ -137,17 +138,22 @@ def _results() -> list[Item]:
             "8",
             "Selection",
             "Numbers assessed, eligible and assigned; a flow chart",
-            needs(Part(see.FLOW_CHART, "a flow chart"), Part(both(_TRIAL, see.TABLE1_GROUPS), "numbers put to each strategy")),
+            needs(Part(see.FLOW_CHART, "a flow chart"), Part(_STRATEGIES, "numbers put to each strategy")),
         ),
-        ("9", "Baseline", "Characteristics by strategy", needs(Part(both(see.TABLE1, see.TABLE1_GROUPS), "characteristics by strategy"))),
+        ("9", "Baseline", "Characteristics by strategy", needs(Part(where(_STRATEGIES, see.TABLE1), "characteristics by strategy"))),
         (
             "10",
             "Follow-up",
             "Length and reasons for the end of follow-up, by strategy",
-            needs(Part(see.PERSON_TIME, "the length of follow-up"), left="why follow-up ended, by strategy"),
+            needs(Part(where(_STRATEGIES, see.PERSON_TIME), "the length of follow-up"), left="why follow-up ended, by strategy"),
         ),
-        ("11", "Missing data", "Missing values by strategy", needs(Part(see.MISSING_BY_VARIABLE, "missing values of each variable"))),
-        ("12", "Outcomes", "Outcomes by strategy", needs(Part(both(see.EVENTS, see.TABLE1_GROUPS), "events by strategy"))),
+        (
+            "11",
+            "Missing data",
+            "Missing values by strategy",
+            needs(Part(where(_STRATEGIES, see.MISSING_BY_VARIABLE), "missing values of each variable")),
+        ),
+        ("12", "Outcomes", "Outcomes by strategy", needs(Part(where(_STRATEGIES, see.EVENTS), "events by strategy"))),
         (
             "13",
             "Estimates",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cobalamin.core.estimates import Estimates
 from cobalamin.report.blocks import Block, Bullets, Definitions, Document, Note, Paragraph, Section, Sentence, Show
+from cobalamin.report.checklist import with_checklists
 from cobalamin.report.curves import exhibits_curves
 from cobalamin.report.distribution import exhibits_distribution
 from cobalamin.report.dose_response import exhibits_dose_response
@@ -76,7 +77,8 @@ def compose(estimates: Estimates, facts: StudyFacts) -> Document:
     """
     sections = evidence_sections(estimates, facts, _provenance(facts)) if has_evidence(estimates) else _sections(estimates, facts)
     title = f"{SIMULATED}: {plain(facts.title)}" if facts.simulated else plain(facts.title)
-    return Document(title, plain(facts.question), facts.simulated, _numbered(sections))
+    document = Document(title, plain(facts.question), facts.simulated, _numbered(sections))
+    return with_checklists(document, facts, facts.checklists)
 
 
 def _sections(estimates: Estimates, facts: StudyFacts) -> tuple[Section, ...]:

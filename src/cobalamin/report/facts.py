@@ -155,6 +155,8 @@ class StudyFacts:
         Lines of the distribution figure.
     concerns_ls : bool
         Whether the outcome is lichen sclerosus; the evidence statement depends on it.
+    checklists : tuple of str
+        Reporting checklists to fill at the end of the report (see `checklist.find_checklist`).
     confidence : float
         Level of the intervals in the Estimates.
     provenance : mapping of str to (str or mapping of str to str)
@@ -186,6 +188,7 @@ class StudyFacts:
     notices: tuple[str, ...] = ()
     cutoffs: tuple[CutOff, ...] = ()
     concerns_ls: bool = True
+    checklists: tuple[str, ...] = ()
     confidence: float = 0.95
     provenance: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
 
@@ -236,7 +239,7 @@ class StudyFacts:
         nested = {"models": ModelFacts, "limitations": Limitation, "cutoffs": CutOff}
         for key, kind in nested.items():
             raw[key] = tuple(_build(kind, item, f"facts.{key}") for item in raw.get(key, ()))
-        for key in ("design", "notices"):
+        for key in ("design", "notices", "checklists"):
             raw[key] = tuple(raw.get(key, ()))
         raw["definitions"] = tuple((name, rule) for name, rule in raw.get("definitions", ()))
         made: StudyFacts = _make(cls, raw, "facts")
