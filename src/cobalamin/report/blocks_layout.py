@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,8 @@ _REGULAR, _BOLD = 0.93, 0.98
 # ems: a longer word is broken, a longer text wrapped, before the table turns or shrinks
 _WORD, _TEXT, _NUMBER = 12.0, 11.0, 16.0
 
-# rows: a table with more may run over the end of a page
-_WHOLE = 24
+# points: a table that is taller may run over the end of a page
+_WHOLE, _WHOLE_SIDEWAYS = 480.0, 280.0
 
 # points: drawings are made 5.4 inches wide, where their letters have the size of the text
 FIGURE_WIDTH = 388.8
@@ -111,7 +112,9 @@ def table_layout(body: TableBody) -> TableLayout:
     for width, size in _SHAPES:
         if _room(needs, size, "good") <= width:
             panel = _panel(needs, range(len(needs)), size, width)
-            return TableLayout(size, width == SIDEWAYS, (panel,), _is_short(body, needs, panel, size))
+            sideways = width == SIDEWAYS
+            page = _WHOLE_SIDEWAYS if sideways else _WHOLE
+            return TableLayout(size, sideways, (panel,), _height(body, panel, size) <= page)
     width, size = _SHAPES[-1]
     panels = tuple(_panel(needs, columns, size, width) for columns in _batches(needs, size, width))
     return TableLayout(size, True, panels, whole=False)
@@ -181,10 +184,21 @@ def _need(body: TableBody, j: int) -> _Need:
     return _Need(least, max(least, wanted), max(longest, *heads, least))
 
 
-def _is_short(body: TableBody, needs: Sequence[_Need], panel: Panel, size: float) -> bool:
-    """Count lines: the columns that wrap decide, notes count too."""
-    wrapped = max((n.natural * size / (w - 2 * PADDING) for n, w in zip(needs, panel.widths, strict=True)), default=1.0)
-    return len(body.rows) * max(1.0, wrapped) + 2 * len(body.notes) <= _WHOLE
+def _height(body: TableBody, panel: Panel, size: float) -> float:
+    """Estimate the height of rows and notes, rather too high: a table kept whole must fit a page."""
+    inner = [w - 2 * PADDING for w in panel.widths]
+    lines = [1 + max(c.label.count("\n") for c in body.columns) + 1]
+    for row in body.rows:
+        room = inner if len(row.cells) > 1 else [sum(panel.widths)]
+        lines.append(max(_lines(cell, size, width) for cell, width in zip(row.cells, room, strict=True)))
+    rows = sum(n * 1.25 * size + 5.0 for n in lines)
+    notes = sum(_lines(note, 8.0, UPRIGHT) * 11.0 + 3.0 for note in body.notes)
+    return rows + notes
+
+
+def _lines(text: str, size: float, width: float) -> int:
+    """Lines of a text; lines that break between words are not quite full."""
+    return max(1, math.ceil(1.1 * _REGULAR * text_width(clean(text)) * size / width))
 
 
 def _longest_word(texts: Iterable[str]) -> float:

@@ -23,6 +23,7 @@ STANDARDS = ("a-2a", "ua-1")
 DPI = 300
 # bytes of a PNG: signature and header chunk
 _HEADER_END = 33
+_FAMILIES = ("Open Sans", "DejaVu Sans", "DejaVu Sans Mono", "Libertinus Serif", "Last Resort High-Efficiency")
 
 _PICTURE = """
 #set page(width: auto, height: auto, margin: 0pt, fill: white)
@@ -115,4 +116,11 @@ def _fonts() -> Fonts:
     import typst
 
     own = Path(str(resources.files("cobalamin.report").joinpath("fonts")))
-    return typst.Fonts(include_system_fonts=False, font_paths=[own, Path(mpl.get_data_path()) / "fonts" / "ttf"])
+    found = typst.Fonts(include_system_fonts=False, font_paths=[own, Path(mpl.get_data_path()) / "fonts" / "ttf"])
+    lacking = [name for name in _FAMILIES if name not in found.families()]
+    if lacking:
+        # another face would change every line of every report without a word
+        raise TypesettingError(
+            f"{len(lacking)} font(s) are not installed with cobalamin or matplotlib: {', '.join(lacking)}; reinstall them."
+        )
+    return found

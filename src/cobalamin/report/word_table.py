@@ -9,6 +9,8 @@ from cobalamin.report.word_styles import TABLE_SIZES, TABLE_STYLE, style_id
 from cobalamin.report.word_xml import Element, line_break, make, paragraph, run
 
 _TWIPS = 20
+# rows at the top of a long table that are not left alone at the end of a page
+_TOGETHER = 4
 
 
 def word_tables(exhibit: Exhibit) -> list[Element]:
@@ -39,7 +41,7 @@ def word_tables(exhibit: Exhibit) -> list[Element]:
 def _table(exhibit: Exhibit, body: TableBody, layout: TableLayout, panel: Panel) -> Element:
     widths = [round(_TWIPS * w) for w in panel.widths]
     suffix = TABLE_SIZES[layout.size]
-    rows = [_row(row, body, panel, widths, suffix, keep=layout.whole) for row in body.rows]
+    rows = [_row(row, body, panel, widths, suffix, keep=layout.whole or i < _TOGETHER) for i, row in enumerate(body.rows)]
     grid = make("tblGrid", *(make("gridCol", w=w) for w in widths))
     return make("tbl", _properties(exhibit, sum(widths)), grid, _header(body, panel, widths, suffix), *rows)
 

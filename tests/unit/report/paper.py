@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from html.parser import HTMLParser
 
 from unit.report.examples import onset_estimates, onset_facts
@@ -49,11 +50,13 @@ def hostile_table() -> Exhibit:
     return table("hostile", columns, rows, title=HOSTILE, notes=(HOSTILE,))
 
 
+@functools.cache
 def hostile_figure() -> Exhibit:
     flow = compose(onset_estimates(), onset_facts()).exhibits[0]
     return dataclasses.replace(flow, key="figure", title=HOSTILE, alt=HOSTILE, caption=HOSTILE)
 
 
+@functools.cache
 def hard_document() -> Document:
     wide = dataclasses.replace(hostile_figure(), key="wide", title="Wide", body=FigureBody(DRAWING, 1000, 300))
     shown = [Show(e) for e in number_exhibits([groups(12), groups(30), long_table(90), hostile_table(), hostile_figure(), wide])]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from unit.report import paper
 from unit.report.examples import nhanes_estimates, nhanes_facts, onset_estimates, onset_facts
 
+from cobalamin.report import pdf_engine
 from cobalamin.report.blocks import Document, Paragraph, Section, Sentence
 from cobalamin.report.blocks_flow import page_runs
 from cobalamin.report.blocks_layout import SIDEWAYS, UPRIGHT, figure_layout, table_layout
@@ -79,7 +80,7 @@ def test_hostile_labels_are_typeset_as_text() -> None:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_can_be_typeset(text: str) -> None:
     document = Document(text or "t", text, False, (Section("s", text or "s", (Paragraph((Sentence(text),)),)),))
@@ -149,6 +150,14 @@ def test_a_picture_has_300_dots_per_inch() -> None:
         assert image.size == (600, 180)
         assert round(image.info["dpi"][0]) == 300
         assert image.convert("RGBA").getextrema()[3] == (255, 255)  # nothing shines through
+
+
+def test_a_missing_font_is_not_replaced_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_engine, "_FAMILIES", ("Open Sans", "No Such Face"))
+    pdf_engine._fonts.cache_clear()
+    with pytest.raises(TypesettingError, match=r"1 font\(s\) are not installed.*: No Such Face"):
+        picture(paper.DRAWING, 10)
+    pdf_engine._fonts.cache_clear()
 
 
 def test_a_broken_drawing_is_refused_with_a_reason() -> None:

@@ -124,6 +124,15 @@ def test_header_rows_repeat_and_rows_stay_whole(hard: bytes) -> None:
         assert all(r.find(f"{W}trPr/{W}cantSplit") is not None for r in rows)
 
 
+def test_short_tables_stay_whole_and_long_ones_do_not_begin_at_the_foot_of_a_page() -> None:
+    def kept(rows: int) -> list[bool]:
+        table = next(body(render_word(paper.one(paper.long_table(rows)))).iter(f"{W}tbl"))
+        return [all(p.find(f"{W}pPr/{W}keepNext") is not None for p in row.iter(f"{W}p")) for row in table.findall(f"{W}tr")]
+
+    assert all(kept(10))
+    assert kept(90) == [True] * 5 + [False] * 87
+
+
 def test_pictures_and_tables_have_words(study: tuple[Document, bytes]) -> None:
     document, made = study
     root = body(made)
