@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cobalamin.core.errors import DataError, did_you_mean
 from cobalamin.core.estimates import Estimates
-from cobalamin.report.blocks import Block, Document, Paragraph, Section, Sentence, Show
+from cobalamin.report.blocks import Block, Bullets, Document, Paragraph, Section, Sentence, Show
 from cobalamin.report.checklist_items import MARKS, Checklist, Filled, Item
 from cobalamin.report.checklist_mr import STROBE_MR
 from cobalamin.report.checklist_record import RECORD
@@ -119,7 +119,7 @@ def exhibit_checklist(document: Document, facts: StudyFacts, name: str) -> Exhib
     """
     checklist = find_checklist(name)
     filled = fill_checklist(document, facts, checklist)
-    found = counts([f.status for f in filled.values()])
+    found = filled_words(document, facts, name)
     rows: list[Row] = []
     for section in dict.fromkeys(item.section for item in checklist.items):
         rows.append(Row((section,), "heading"))
@@ -163,10 +163,32 @@ def with_checklists(document: Document, facts: StudyFacts, names: Sequence[str])
         return document
     tables = sum(e.kind == "table" for e in document.exhibits)
     shown = [exhibit_checklist(document, facts, name) for name in names]
-    blocks: list[Block] = [Paragraph((Sentence(_INTRODUCTION),))]
+    found = [Sentence(f"{CHECKLISTS[name].title}: {filled_words(document, facts, name)}") for name in names]
+    blocks: list[Block] = [Paragraph((Sentence(_INTRODUCTION),)), Bullets(tuple(found))]
     blocks += [Show(dataclasses.replace(e, number=tables + i)) for i, e in enumerate(shown, 1)]
     section = Section(SECTION, "Reporting checklists", tuple(blocks))
     return dataclasses.replace(document, sections=(*document.sections, section))
+
+
+def filled_words(document: Document, facts: StudyFacts, name: str) -> str:
+    """Say how far a report fills a checklist.
+
+    Parameters
+    ----------
+    document, facts, name
+        As in `exhibit_checklist`.
+
+    Returns
+    -------
+    str
+        ``"13 of 34 items are filled by the run and 13 in part; 7 are to do by the authors, 1 does not apply."``
+
+    Raises
+    ------
+    DataError
+        No checklist of that name.
+    """
+    return counts([f.status for f in fill_checklist(document, facts, find_checklist(name)).values()])
 
 
 def _row(item: Item, filled: Filled) -> Row:
@@ -177,7 +199,7 @@ def _row(item: Item, filled: Filled) -> Row:
 
 
 def _source(checklist: Checklist) -> str:
-    return " ".join(part for part in (checklist.scope, f"{checklist.citation}, doi {checklist.doi}.") if part)
+    return " ".join(part for part in (checklist.scope, f"{checklist.citation}. doi:{checklist.doi}") if part)
 
 
 def _notes(checklist: Checklist) -> tuple[str, ...]:
