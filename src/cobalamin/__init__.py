@@ -123,6 +123,8 @@ __all__ = sorted(_HOME)  # noqa: PLE0605
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its room when it is first asked for."""
+    if name == "errors":
+        return import_module("cobalamin.errors")
     if name not in _HOME:
         from cobalamin.core.errors import did_you_mean
 

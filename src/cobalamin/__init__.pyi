@@ -1,3 +1,4 @@
+from cobalamin import errors as errors
 from cobalamin.core.estimates import Estimates as Estimates
 from cobalamin.design.cohort import Cohort as Cohort
 from cobalamin.design.cohort import build_cohort as build_cohort

@@ -173,8 +173,9 @@ def test_sums_over_ranges_lose_no_digits(rows: list[tuple[int, int, float]], log
     ends = np.sort(np.array([row[:2] for row in rows]), axis=1)
     start, stop, amount, value = ends[:, 0], ends[:, 1], np.exp([row[2] for row in rows]), np.exp(logs)
     inside = (np.arange(12) >= start[:, None]) & (np.arange(12) < stop[:, None])
-    assert_allclose(spread_over(start, stop, amount, 12), inside.T @ amount, rtol=1e-9)
-    assert_allclose(sum_over(start, stop, value), inside @ value, rtol=1e-9)
+    # amounts of like size (within 1e5) are summed by differences, which leave the rounding of the largest where nothing is
+    assert_allclose(spread_over(start, stop, amount, 12), inside.T @ amount, rtol=1e-9, atol=1e-9 * amount.min())
+    assert_allclose(sum_over(start, stop, value), inside @ value, rtol=1e-9, atol=1e-9 * value.min())
 
 
 @given(tables(late=False))

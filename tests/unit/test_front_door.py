@@ -67,6 +67,19 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
         cb.coxx  # noqa: B018
 
 
+def test_refusals_have_their_public_home() -> None:
+    assert issubclass(cb.errors.DataError, cb.errors.CobalaminError)
+    assert issubclass(cb.errors.CobalaminError, Exception)
+    import cobalamin.core.errors as inner
+
+    public = {
+        n
+        for n, c in vars(inner).items()
+        if isinstance(c, type) and issubclass(c, (inner.CobalaminError, Warning)) and not n.startswith("_")
+    }
+    assert {n for n in public if vars(inner)[n].__module__ == inner.__name__} == set(cb.errors.__all__)
+
+
 def test_the_import_is_light() -> None:
     code = "import sys, cobalamin; print(sorted(m for m in ('pandas', 'numpy', 'scipy', 'matplotlib') if m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -89,7 +89,7 @@ def test_variance_components(case: Any) -> None:
 
 def test_predicted_effects_and_fitted_values(case: Any) -> None:
     name, fit, wanted, data = case
-    formula, _, options = CASES[name]
+    _, _, options = CASES[name]
     in_order = np.sort if name.startswith("dietox") else np.asarray  # geepack has the same pigs in another order
     assert_allclose(
         in_order(predict_mixed(fit, data)), in_order(wanted["fitted"]), rtol=1e-3 if name.startswith("singular") else 1e-4, atol=1e-4

@@ -34,6 +34,11 @@ def test_exact_limits_by_hand() -> None:
     assert_allclose(two_by_two(3, 1, 1, 3, method="exact").loc[0, "p_value"], 34 / 70, rtol=1e-12)
 
 
+def test_exact_limits_of_a_huge_table_are_refused_before_memory_ends() -> None:
+    with pytest.raises(DataError, match="method='woolf'"):
+        two_by_two(10**9, 10**9, 10**9, 10**9, method="exact")
+
+
 def test_swapping_rows_or_columns_inverts_the_odds_ratio() -> None:
     for method in ("woolf", "exact", "mid-p"):
         one = two_by_two(7, 20, 4, 33, method=method).loc[0]

@@ -24,7 +24,7 @@ def cobalamin(*words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_study("onset", tmp_path_factory.mktemp("study"), persons=6000)
+    folder = copy_study("onset", tmp_path_factory.mktemp("study"), persons=6000, models=("crude", "adjusted_lag2"))
     done = cobalamin("run", folder)
     assert done.returncode == 0, done.stderr
     assert "SIMULATED" in done.stdout
@@ -121,7 +121,7 @@ def test_absent_data_say_how_to_get_them_and_may_be_left_out(tmp_path: Path, mon
 def test_verify_names_the_input_whose_byte_changed(tmp_path: Path) -> None:
     assert cobalamin("simulate", tmp_path / "data", "--persons", 6000, "--seed", 5).returncode == 0
     changes = {'kind = "simulated"': f'kind = "files"\npath = "{(tmp_path / "data").as_posix()}"'}
-    folder = copy_study("onset", tmp_path, changes=changes)
+    folder = copy_study("onset", tmp_path, changes=changes, models=("crude", "adjusted_lag2"))
     done = cobalamin("run", folder)
     assert done.returncode == 0, done.stderr
     assert cobalamin("verify", folder).returncode == 0

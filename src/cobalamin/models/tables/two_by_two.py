@@ -12,6 +12,7 @@ from cobalamin.models.tables.counts import counts, normal_quantile, two_sided
 from cobalamin.models.tables.exact_odds import conditional_estimate, conditional_limits, conditional_p, conditional_table
 
 METHODS = ("woolf", "exact", "mid-p")
+MOST_TABLES = 2_000_000  # that an exact limit sums over
 MEASURES = ("odds ratio", "risk ratio", "risk difference")
 
 
@@ -63,6 +64,8 @@ def two_by_two(a: float, b: float, c: float, d: float, *, method: str = "woolf",
     a, b, c, d = (_one(value, name) for value, name in zip((a, b, c, d), "abcd", strict=True))
     if not (a + b and c + d):
         raise DataError("two_by_two: one row of the table is empty: nobody is exposed (a + b), or nobody unexposed (c + d).")
+    if method != "woolf" and min(a + b, c + d, a + c, b + d) > MOST_TABLES:
+        raise DataError(f"method='{method}': the margins allow more than {MOST_TABLES:,} tables; take method='woolf'.")
     z = normal_quantile(level)
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = _woolf(a, b, c, d, z) if method == "woolf" else _conditional(a, b, c, d, level, method == "mid-p")
