@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -43,7 +44,7 @@ def estimated(model: str) -> Finder:
         outcomes = {m.outcome for m in seen.facts.models if is_adjusted(m)}
         crude = {(m.role, m.name) for m in seen.facts.models if is_crude(m) and (m.outcome in outcomes or not outcomes)}
         adjusted = {(m.role, m.name) for m in seen.facts.models if is_adjusted(m)}
-        names: set[tuple[str, str]] = crude if model == "crude" else adjusted
+        names = crude if model == "crude" else adjusted
         return holding(lambda f: _interval(f) & _of_models(f, names), *ESTIMATED)(seen)
 
     return find
@@ -93,7 +94,7 @@ def is_crude(model: ModelFacts) -> bool:
     )
 
 
-def _of_models(frame: pd.DataFrame, names: set[tuple[str, str]]) -> pd.Series:
+def _of_models(frame: pd.DataFrame, names: Collection[tuple[str, str]]) -> pd.Series:
     keys = zip(frame["analysis"], frame["model"], strict=True)
     return pd.Series([(str(role), str(name)) in names for role, name in keys], frame.index, dtype=bool)
 
