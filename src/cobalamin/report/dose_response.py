@@ -1,4 +1,4 @@
-"""The ratio along a number, relative to a reference value, over the distribution of that number."""
+"""The ratio or difference along a number, relative to a reference value, over the distribution of that number."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cobalamin.core.estimates import Estimates
-from cobalamin.report import format as fmt
 from cobalamin.report import theme
 from cobalamin.report.distribution import bar_heights
 from cobalamin.report.exhibit import Exhibit, FigureBody
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.labels import outcome_label, plain, slug, term_label
+from cobalamin.report.measures import estimate_interval, is_ratio, null_of
 from cobalamin.report.records import records
 from cobalamin.report.schoenfeld import model_name, ratio_axis
 from cobalamin.report.tables import caption, level_text
@@ -29,7 +29,7 @@ WIDEST = math.log(8)
 
 
 def exhibits_dose_response(estimates: Estimates, facts: StudyFacts) -> list[Exhibit]:
-    """Draw the curve of ratios of each model and variable, the distribution of the variable beneath on the same axis.
+    """Draw the curve of ratios or differences of each model and variable, the distribution of the variable beneath on the same axis.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def _dose_response(rows: Estimates, which: tuple[str, str, str], facts: StudyFac
     unit = next((f" {u}" for u in frame["unit"] if u), "")
     title = f"{measure.capitalize()} of {outcome_label(outcome, facts)} along {_name(frame, term, facts)}"
     text = f"{model_name(model, facts)}: ".removeprefix(": ")
-    text += f"{measure} relative to {reference:g}{unit} (dot), with {level_text(facts)} (shaded), on a logarithmic scale."
+    text += f"{measure} relative to {reference:g}{unit} (dot), with {level_text(facts)} (shaded)"
+    text += ", on a logarithmic scale." if is_ratio(measure) else "."
     text += " The curve runs over the middle 98% of people." + (" Beneath: how many people have each value." if len(bars) else "")
     hidden = int(bars["n"].isna().sum())
     text += f" {hidden} interval{'s' * (hidden > 1)} with a small count not shown." if hidden else ""
@@ -83,16 +84,16 @@ def _name(frame: pd.DataFrame, term: str, facts: StudyFacts) -> str:
 
 
 def _reference(frame: pd.DataFrame) -> float:
-    """Return where the curve is 1, also after rounding."""
+    """Return where the curve is 1 (0 for differences), also after rounding."""
     try:
         return float(frame["reference"].iloc[0])
     except ValueError:
-        return float(frame["at"].iloc[int(frame["value"].sub(1).abs().to_numpy().argmin())])
+        return float(frame["at"].iloc[int(frame["value"].sub(null_of(str(frame["measure"].iloc[0]))).abs().to_numpy().argmin())])
 
 
 def _words(frame: pd.DataFrame, measure: str, reference: float, unit: str) -> str:
     places = sorted({0, len(frame) // 4, len(frame) // 2, 3 * len(frame) // 4, len(frame) - 1})
-    ratios = [f"at {row.at:g}: {fmt.ratio_interval(row.value, row.low, row.high)}" for row in records(frame.iloc[places])]
+    ratios = [f"at {row.at:g}: {estimate_interval(measure, row.value, row.low, row.high)}" for row in records(frame.iloc[places])]
     return f"Curve of the {measure} relative to {reference:g}{unit}; {'; '.join(ratios)}."
 
 
@@ -103,7 +104,7 @@ def _draw(
     height = 3.25 + below
     figure = theme.new_figure(height)
     axes = figure.add_axes((LEFT, (0.55 + below) / height, WIDTH, 2.55 / height))
-    _draw_ratio(axes, frame, facts)
+    (_draw_ratio if is_ratio(str(frame["measure"].iloc[0])) else _draw_difference)(axes, frame)
     lowest = axes
     if len(bars):
         lowest = figure.add_axes((LEFT, 0.55 / height, WIDTH, 0.7 / height), sharex=axes)
@@ -145,8 +146,7 @@ def log_spread(at: Any) -> bool:
     return bool(spread[1] < spread[0])
 
 
-def _draw_ratio(axes: Axes, frame: pd.DataFrame, facts: StudyFacts) -> None:
-    at = frame["at"].to_numpy()
+def _draw_ratio(axes: Axes, frame: pd.DataFrame) -> None:
     value, low, high = (frame[c].clip(1e-12, 1e12).to_numpy() for c in ("value", "low", "high"))
     axes.set_yscale("log")
     bottom = max(math.log(np.nanmin(np.append(low, 1.0))), math.log(min(value.min(), 1.0)) - WIDEST)
@@ -154,15 +154,30 @@ def _draw_ratio(axes: Axes, frame: pd.DataFrame, facts: StudyFacts) -> None:
     room = max(0.06 * (top - bottom), 0.01)
     axes.set_ylim(math.exp(bottom - room), math.exp(top + room))
     ratio_axis(axes)
+    _draw_curve(axes, frame, (value, low, high), 1.0)
+    axes.set_ylabel(f"{str(frame['measure'].iloc[0]).capitalize()} (log scale)")
+
+
+def _draw_difference(axes: Axes, frame: pd.DataFrame) -> None:
+    value, low, high = (frame[c].to_numpy() for c in ("value", "low", "high"))
+    reach = 3 * max(float(np.ptp(np.append(value, 0.0))), 1e-12)  # limits further out than this would flatten the curve
+    bottom = max(np.nanmin(np.append(low, 0.0)), min(value.min(), 0.0) - reach)
+    top = min(np.nanmax(np.append(high, 0.0)), max(value.max(), 0.0) + reach)
+    room = 0.06 * (top - bottom) if top > bottom else 1.0
+    axes.set_ylim(bottom - room, top + room)
+    _draw_curve(axes, frame, (value, low, high), 0.0)
+    axes.set_ylabel(str(frame["measure"].iloc[0]).capitalize())
+
+
+def _draw_curve(axes: Axes, frame: pd.DataFrame, lines: tuple[Any, Any, Any], null: float) -> None:
+    at, (value, low, high), reference = frame["at"].to_numpy(), lines, _reference(frame)
     theme.light_grid(axes)
-    axes.axhline(1, color=theme.GREY, linewidth=0.9)
+    axes.axhline(null, color=theme.GREY, linewidth=0.9)
     axes.fill_between(at, low, high, color=theme.COLORS[0], alpha=0.16, linewidth=0)
     axes.plot(at, value, color=theme.COLORS[0])
-    reference = _reference(frame)
     axes.axvline(reference, color=theme.GREY, linewidth=0.8, linestyle=(0, (2, 2)))
-    axes.plot([reference], [1], marker="o", markersize=5.5, color=theme.INK, zorder=5)
+    axes.plot([reference], [null], marker="o", markersize=5.5, color=theme.INK, zorder=5)
     _draw_reference(axes, reference, frame)
-    axes.set_ylabel(f"{str(frame['measure'].iloc[0]).capitalize()} (log scale)")
 
 
 def _draw_reference(axes: Axes, reference: float, frame: pd.DataFrame) -> None:
