@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from examples import onset_facts
+from unit.report.examples import onset_facts
 
 import cobalamin as cb
 from cobalamin.report.dose_response import exhibits_dose_response
