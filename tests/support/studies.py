@@ -9,7 +9,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 # exhibits that take most of a run's time and that a test of the command line does not look at
-_HEAVY = ("incidence", "states", "proportional_hazards", "dose_response")
+_HEAVY = ("incidence", "states", "proportional_hazards", "dose_response", "subgroups")
 
 
 def lightened(text: str, models: tuple[str, ...]) -> str:

@@ -46,6 +46,7 @@ from cobalamin.report.statements import (
     truth_sentences,
     warning_sentences,
 )
+from cobalamin.report.subgroup_forest import exhibits_subgroups
 from cobalamin.report.table1 import exhibit_table1
 from cobalamin.report.tables import exhibit_results
 from cobalamin.report.transitions import exhibits_transitions
@@ -171,6 +172,7 @@ def _results(estimates: Estimates, facts: StudyFacts) -> tuple[Block, ...]:
         *_show_all(exhibits_restricted_mean(estimates, facts), ""),
         *followed,
         *_show_all(exhibits_forest(estimates, facts), "There are no estimates to draw in a forest plot."),
+        *_show_all(exhibits_subgroups(estimates, facts), ""),
         *_show_all(exhibits_dose_response(estimates, facts), ""),
     )
 

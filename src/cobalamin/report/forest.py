@@ -161,7 +161,7 @@ def _forest(estimates: Estimates, shown: list[Contrast], family: tuple[str, str]
     alt = "Forest plot. " + " ".join(_words(c) for c in shown)
     key = slug(f"forest {outcome or 'severity'} {measure}")
     with theme.theme():
-        body = _draw(_lines(shown), shown, facts, key=key, title=title, alt=alt)
+        body = draw_forest(_lines(shown), shown, facts, key=key, title=title, alt=alt)
     return Exhibit(key, title, caption(text, facts), alt, _rows_behind(estimates, shown), body)
 
 
@@ -204,7 +204,25 @@ def _usual(shown: list[Contrast]) -> str:
     return usual if 2 * labels.count(usual) > len(labels) else ""
 
 
-def _draw(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: str, title: str, alt: str) -> FigureBody:
+def draw_forest(lines: list[Line], shown: list[Contrast], facts: StudyFacts, *, key: str, title: str, alt: str) -> FigureBody:
+    """Draw lines of estimates beside an axis, with their numbers.
+
+    Parameters
+    ----------
+    lines : list of Line
+        From top to bottom.
+    shown : list of Contrast
+        The estimates among them, all of one measure.
+    facts : StudyFacts
+        Confidence level, and whether the people are simulated.
+    key, title, alt : str
+        Of the figure.
+
+    Returns
+    -------
+    FigureBody
+        The figure.
+    """
     head = theme.draw_lines(f"{shown[0].row.measure.capitalize()} ({level_text(facts)})", 11.5, 3)
     top = LINE * max(1, head.count("\n")) + 0.1
     rows = sum(line.height for line in lines) + top

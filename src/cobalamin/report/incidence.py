@@ -14,8 +14,8 @@ from cobalamin.report.curve_drawing import Look, curve_notes, draw_curves, tests
 from cobalamin.report.exhibit import Exhibit
 from cobalamin.report.facts import StudyFacts
 from cobalamin.report.labels import group_label, join_words, level_label, slug
-from cobalamin.report.narrative import telling_time
-from cobalamin.report.records import Record, records
+from cobalamin.report.narrative import known_at, not_told, telling_time
+from cobalamin.report.records import Record
 from cobalamin.report.tables import caption, level_text
 
 MEASURE = "cumulative incidence"
@@ -87,8 +87,8 @@ def incidence_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentenc
     for (model, outcome, level), part in rows.groupby(["model", "outcome", "level"], sort=False):
         at_risk = every.where(measure="at risk", model=str(model), outcome=str(outcome), level=str(level)).frame
         at = telling_time(part, at_risk)
-        last = part.loc[part["at"] <= at].groupby("subgroup", sort=False).tail(1)
-        groups = join_words([_risk_words(r, facts) for r in records(last)])
+        told, hidden = known_at(part, at)
+        groups = join_words([_risk_words(r, facts) for r in told] + not_told(hidden, facts))
         since = f" from {part['at'].min():g}" if part["at"].min() > 0 else ""
         text = f"Unadjusted cumulative incidence of {level_label(str(level), facts)} (Aalen-Johansen){since} to {at:g},"
         found.append(Sentence(f"{text} {time_label(part, facts).lower()}: {groups}.", (f"{MEASURE} | {model}",)))

@@ -122,8 +122,8 @@ def curve_sentences(estimates: Estimates, facts: StudyFacts) -> list[Sentence]:
     found = []
     for (model, outcome, level), part in rows.groupby(["model", "outcome", "level"], sort=False):
         at = telling_time(part, every.where(measure="at risk", model=str(model), outcome=str(outcome), level=str(level)).frame)
-        last = part.loc[part["at"] <= at].groupby("subgroup", sort=False).tail(1)
-        groups = join_words([_risk_words(r, facts) for r in records(last)])
+        told, hidden = known_at(part, at)
+        groups = join_words([_risk_words(r, facts) for r in told] + not_told(hidden, facts))
         label = (plain(facts.time_scale) or f"Time ({facts.time_unit})").lower()
         since = f" from {part['at'].min():g}" if part["at"].min() > 0 else ""
         text = f"Unadjusted cumulative probability (one minus Kaplan-Meier){since} to {at:g}, {label}: {groups}."
@@ -148,6 +148,62 @@ def telling_time(curves: pd.DataFrame, at_risk: pd.DataFrame) -> float:
     fewest = at_risk.loc[at_risk["at"] <= last].groupby("at")["n"].agg(lambda n: n.min(skipna=False))
     round_times = fewest.index[fewest >= ENOUGH_AT_RISK]
     return float(round_times.max()) if len(round_times) and round_times.max() > curves["at"].min() else last
+
+
+# a released point further back than this share of the time says nothing about the time told
+_STALE = 0.1
+
+
+def known_at(curves: pd.DataFrame, at: float) -> tuple[list[Record], list[str]]:
+    """Return the last released point of each group up to a time, and the groups whose curve is not known there.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Rows of curves, rising in time; disclosure control may have taken points out.
+    at : float
+        The time told.
+
+    Returns
+    -------
+    tuple of (list of Record, list of str)
+        Points near enough; and groups with a later point whose last one is long past.
+
+    Examples
+    --------
+    >>> from cobalamin.core.estimates import Estimates
+    >>> rows = [{"subgroup": g, "at": t, "value": v} for g, t, v in (("a", 0, 0), ("a", 9.5, 0.2), ("b", 0, 0), ("b", 12, 0.4))]
+    >>> told, hidden = known_at(Estimates.from_rows(rows).frame, 10.0)
+    >>> [r.value for r in told], hidden
+    ([0.2], ['b'])
+    """
+    start, ends = float(curves["at"].min()), curves.groupby("subgroup")["at"].max()
+    last = list(records(curves.loc[curves["at"] <= at].groupby("subgroup", sort=False).tail(1)))
+    old = [r for r in last if at - r.at > _STALE * (at - start) and ends[r.subgroup] > at]
+    return [r for r in last if r not in old], [r.subgroup for r in old]
+
+
+def not_told(groups: list[str], facts: StudyFacts) -> list[str]:
+    """Say of groups that their curve is not shown at a time.
+
+    Parameters
+    ----------
+    groups : list of str
+        Labels.
+    facts : StudyFacts
+        Names of levels.
+
+    Returns
+    -------
+    list of str
+        One text per group.
+
+    Examples
+    --------
+    >>> not_told(["<148"], StudyFacts("t", "q"))
+    ['not shown in <148 (small counts)']
+    """
+    return [f"not shown{' in ' + level_label(g, facts) if g and g != 'Overall' else ''} (small counts)" for g in groups]
 
 
 def _risk_words(r: Record, facts: StudyFacts) -> str:

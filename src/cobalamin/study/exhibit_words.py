@@ -79,6 +79,12 @@ def _model_words(report: ReportSection, names: Mapping[str, str], labels: Mappin
             f"Proportional hazards were examined for the model '{names[hazards.model]}' by scaled Schoenfeld residuals:"
             f" a score test against {_TRANSFORMS[hazards.transform]}, and smooths by natural splines."
         )
+    for groups in report.subgroups:
+        by, exposure = join_words([labels.get(name, name) for name in groups.by]), labels.get(groups.exposure, groups.exposure)
+        yield (
+            f"For the model '{names[groups.model]}' the estimate of {exposure} was made within levels of {by}, from one model with their"
+            " product, and its interaction with each was tested."
+        )
     for dose in report.dose_response:
         at = f"its value at {dose.reference:g}" if dose.reference is not None else "its value at the median"
         yield f"From the model '{names[dose.model]}' the ratio along {labels.get(dose.variable, dose.variable)} is drawn relative to {at}."

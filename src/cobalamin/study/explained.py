@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from cobalamin.core.errors import DataError
+import pandas as pd
+
+from cobalamin.core.errors import CobalaminWarning, DataError
 from cobalamin.core.estimates import Estimates
 from cobalamin.design.cohort import Cohort
 from cobalamin.design.design import Design
+from cobalamin.models.after.subgroups import subgroup_effects
 from cobalamin.models.after.wald import nonlinear_columns, wald_of, wald_test
 from cobalamin.models.figures.figure_data import SMOOTH_DF, dose_response_estimates, ph_estimates
 from cobalamin.models.fit import Fit
 from cobalamin.models.matrix.terms import term_columns
-from cobalamin.study.fitting import fit_frame, known_terms, refuse_unknown_terms, squeeze
-from cobalamin.study.sections import DoseResponseSection, ModelSection, ProportionalHazardsSection
+from cobalamin.study.fitting import fit_frame, fit_model, known_terms, refuse_unknown_terms, squeeze
+from cobalamin.study.protocol_rules import terms_of
+from cobalamin.study.sections import DoseResponseSection, ModelSection, ProportionalHazardsSection, SubgroupsSection
 
 # a smooth takes at least five events per degree of freedom
 EVENTS_PER_DF = 5
@@ -85,6 +90,45 @@ def dose_rows(fit: Fit, model: ModelSection, spec: DoseResponseSection, cohort: 
     data, unit = fit_frame(model, cohort), spec.unit or unit_of(spec.variable, cohort.design)
     names: dict[str, Any] = {"model": model.name, "outcome": outcome, "unit": unit}
     return dose_response_estimates(fit, spec.variable, data, reference=spec.reference, log=spec.log, **names)
+
+
+def subgroup_rows(model: ModelSection, spec: SubgroupsSection, cohort: Cohort, data: pd.DataFrame | None, *, outcome: str) -> Estimates:
+    """Return the exposure's effect within subgroups, with tests of interaction.
+
+    Parameters
+    ----------
+    model : ModelSection
+        The model of the protocol.
+    spec : SubgroupsSection
+        Exposure and columns.
+    cohort : Cohort
+        The cohort the model was fitted on.
+    data : DataFrame or None
+        Rows of first visits, for a model of these.
+    outcome : str
+        For the rows.
+
+    Returns
+    -------
+    Estimates
+        Analysis ``subgroups``.
+
+    Raises
+    ------
+    DataError
+        As `subgroup_effects`.
+    """
+    left = model.formula.split("~")[0].strip() if "~" in model.formula else ""
+    adjust = " + ".join(term for term in terms_of(model.formula) if term != spec.exposure)
+
+    def refit(formula: str, rows: pd.DataFrame) -> Fit:
+        return fit_model(model.model_copy(update={"formula": formula}), cohort, rows)
+
+    frame = fit_frame(model, cohort) if data is None else data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CobalaminWarning)  # of the joint effects; the estimates carry their own
+        found = subgroup_effects(refit, frame, exposure=spec.exposure, subgroups=list(spec.by), adjust=adjust, outcome=left)
+    return found.estimates("subgroups", outcome, model.name)
 
 
 def unit_of(variable: str, design: Design) -> str:

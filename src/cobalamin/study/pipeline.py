@@ -21,7 +21,7 @@ from cobalamin.release.policy import Policy, make_policy
 from cobalamin.release.store import DECISIONS_FILE, ESTIMATES_FILE, FACTS_FILE, REPORT_FILE
 from cobalamin.report.facts import StudyFacts
 from cobalamin.study.console import Progress
-from cobalamin.study.explained import dose_rows, hazards_rows, wald_rows
+from cobalamin.study.explained import dose_rows, hazards_rows, subgroup_rows, wald_rows
 from cobalamin.study.fitting import fit_model, refuse_unknown_show
 from cobalamin.study.inputs import Inputs, read_inputs
 from cobalamin.study.naming import refuse_unknown_events, refuse_unknown_names
@@ -206,6 +206,9 @@ def _fitted(
         if protocol.visits is not None and model.rows != "people":
             parts.append(severity_truth(fit, truth, protocol.visits.truth, outcome))
         parts += _explained(protocol, model, fit, cohorts[variant], progress)
+        for spec in (s for s in protocol.report.subgroups if s.model == model.name):
+            make = partial(subgroup_rows, model, spec, cohorts[variant], frame, outcome=outcome)
+            parts.append(attempt(make, "subgroups", model.name, outcome, progress))
     return _once(Estimates.concat(parts))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cobalamin.core.errors import did_you_mean, list_names
 from cobalamin.study.kinds import KINDS
-from cobalamin.study.sections import DoseResponseSection, ModelSection, ProportionalHazardsSection, ReportSection
+from cobalamin.study.sections import DoseResponseSection, ModelSection, ProportionalHazardsSection, ReportSection, SubgroupsSection
 
 # columns that say how follow-up went: on the right of a formula they would explain the outcome by itself
 AFTERWARDS = ("exit", "event", "outcome_event", "person_time")
@@ -87,6 +87,8 @@ def problems_of_report(report: ReportSection, models: Sequence[ModelSection]) ->
         *_repeats("dose_response", [(s.model, s.variable) for s in report.dose_response]),
         *(text for spec in report.proportional_hazards for text in _hazards_problems(spec, known)),
         *(text for spec in report.dose_response for text in _dose_problems(spec, known)),
+        *_repeats("subgroups", [(s.model, s.exposure) for s in report.subgroups]),
+        *(text for spec in report.subgroups for text in _subgroup_problems(spec, known)),
     ]
 
 
@@ -112,6 +114,47 @@ def _dose_problems(spec: DoseResponseSection, known: dict[str, ModelSection]) ->
     elif spec.variable not in _NAMES.findall(model.formula):
         hint = did_you_mean(spec.variable, _NAMES.findall(model.formula))
         yield f"[report.dose_response] variable '{spec.variable}' is not in the formula '{model.formula}'.{hint}"
+
+
+def _subgroup_problems(spec: SubgroupsSection, known: dict[str, ModelSection]) -> Iterator[str]:
+    model = known.get(spec.model)
+    if model is None:
+        yield _no_model("[report.subgroups]", spec.model, known)
+    elif spec.exposure not in terms_of(model.formula):
+        hint = did_you_mean(spec.exposure, terms_of(model.formula))
+        yield f"[report.subgroups] exposure '{spec.exposure}' is not a term of the formula '{model.formula}'.{hint}"
+    elif model.rows not in ("people", "baseline") or model.survey:
+        yield f"[report.subgroups] model '{spec.model}': subgroups are for models of people, without a survey."
+    if not spec.by:
+        yield "[report.subgroups] by: name at least one column."
+
+
+def terms_of(formula: str) -> list[str]:
+    """Return the terms on the right side of a formula that is a plain sum.
+
+    Parameters
+    ----------
+    formula : str
+        As in the protocol.
+
+    Returns
+    -------
+    list of str
+        Terms between plus signs outside brackets.
+
+    Examples
+    --------
+    >>> terms_of("ls ~ b12_log2 + rcs(age, 4) + sex")
+    ['b12_log2', 'rcs(age, 4)', 'sex']
+    """
+    terms, depth = [""], 0
+    for letter in formula.rsplit("~", maxsplit=1)[-1]:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "+" and not depth:
+            terms.append("")
+        else:
+            terms[-1] += letter
+    return [term.strip() for term in terms]
 
 
 def _no_model(place: str, name: str, known: Iterable[str]) -> str:

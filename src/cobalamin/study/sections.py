@@ -151,6 +151,14 @@ class DoseResponseSection(Section):
     unit: str = ""
 
 
+class SubgroupsSection(Section):
+    """The effect of an exposure of a model within each level of other columns, with tests of interaction."""
+
+    model: str
+    exposure: str
+    by: tuple[str, ...]
+
+
 class ReportSection(Section):
     """What the report describes and shows."""
 
@@ -161,6 +169,7 @@ class ReportSection(Section):
     states: tuple[StatesSection, ...] = ()
     proportional_hazards: tuple[ProportionalHazardsSection, ...] = ()
     dose_response: tuple[DoseResponseSection, ...] = ()
+    subgroups: tuple[SubgroupsSection, ...] = ()
     severity: tuple[SeveritySection, ...] = ()
     trajectories: tuple[TrajectorySection, ...] = ()
     agreement: tuple[AgreementSection, ...] = ()
@@ -184,6 +193,7 @@ REPEATABLE = (
     "states",
     "proportional_hazards",
     "dose_response",
+    "subgroups",
     "severity",
     "trajectories",
     "agreement",
