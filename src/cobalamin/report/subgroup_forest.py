@@ -59,6 +59,7 @@ def _forest(rows: Estimates, which: dict[str, str], facts: StudyFacts) -> Exhibi
     text += " P values are of the test that the effect is the same in all levels of a variable, not of an effect in one of them."
     text = f"{model_name(which['model'], facts)}: {text}".removeprefix(": ")
     alt = "Forest plot of subgroups. " + " ".join(_words(c, facts) for c in shown)
+    alt += "".join(f" {plain(term_label(r.subgroup, facts))}: p for interaction {fmt.p_value(r.p)}." for r in records(tests))
     key = slug("-".join(("subgroups", *(w for w in which.values() if w))))
     with theme.theme():
         body = draw_forest(_lines(shown, tests, facts), shown, facts, key=key, title=title, alt=alt)
