@@ -32,7 +32,7 @@ def test_every_level_has_its_line_and_every_variable_its_test(rows: Estimates) -
     for words in ("Everybody", "p for interaction"):
         assert words in exhibit.body.svg or words in exhibit.alt
     assert exhibit.alt.count(":") >= 6
-    assert "g yes" in exhibit.alt and "g no" in exhibit.alt and "sex f" in exhibit.alt
+    assert "g yes" in exhibit.alt and "g no" in exhibit.alt and "Sex f" in exhibit.alt
     assert len(exhibit.estimates.frame) == 5 + 2
     assert "not of an effect in one of them" in exhibit.caption
 
