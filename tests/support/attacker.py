@@ -65,6 +65,7 @@ def reader_knows(number: float, warning: str, policy: Policy, *, exact: bool, co
     """The interval a printed or hidden count stands for, in the attacker's own words."""
     limit = policy.threshold if policy.inclusive else policy.threshold - 1
     if math.isnan(number):
+        warning = warning.replace("reference category n", "")  # that is about another row
         if "group n" in warning or "category n" in warning:
             return 0.0, limit
         if "would reveal" in warning:

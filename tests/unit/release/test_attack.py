@@ -208,6 +208,13 @@ def test_models_do_not_give_back_what_table_1_hides(name: str, levels: list[int]
         assert high - low >= ONE_PERSON
 
 
+def test_a_row_hidden_for_its_reference_may_be_large() -> None:
+    # found by hypothesis: the reader once took "reference category n <= 7" for a word about the row itself
+    policy = make_policy("opensafely")
+    note = "suppressed: would reveal a hidden number, reference category n <= 7"
+    assert reader_knows(float("nan"), note, policy, exact=False, companions_large=False) == (0.0, float("inf"))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_two_models_on_nearly_the_same_people_do_not_show_the_few_between_them(name: str) -> None:
     policy = make_policy(name)
