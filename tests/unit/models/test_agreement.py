@@ -218,3 +218,11 @@ def test_coverage_of_kappa(weights: Any) -> None:
     aim = weighted_kappa(rated(2_000_000), ratings=["a", "b"], weights=weights).frame["estimate"][0]
     rows = [weighted_kappa(rated(200), ratings=["a", "b"], weights=weights).frame.iloc[0] for _ in range(1000)]
     assert 0.935 <= np.mean([row["conf_low"] <= aim <= row["conf_high"] for row in rows]) <= 0.965
+
+
+def test_agreement_of_raters_with_hardly_any_degree_of_freedom() -> None:
+    # found by hypothesis: the quantile of F overflowed
+    data = pd.DataFrame([(0, 0, 3), (0, 0, 4), (0, 0, 4), (0, 3, 0)], columns=list("abc"), dtype=float) * 6.0
+    found = icc(data, ratings=list("bca"))
+    assert np.isfinite(found.frame["estimate"]).all()
+    assert (found.frame["conf_low"] <= found.frame["estimate"] + 1e-12).all()

@@ -221,7 +221,9 @@ def _agreement_limits(s: MeanSquares, one: float, upto: float) -> tuple[float, f
         df = (n - 1) * (k - 1) * (k * one * ratio + other) ** 2 / spread
     down, up = fdtri(n - 1, df, upto), fdtri(df, n - 1, upto)
     shared = k * s.raters + (k * n - k - n) * s.error
-    return (
-        float(n * (s.subjects - down * s.error) / (down * shared + n * s.subjects)),
-        float(n * (up * s.subjects - s.error) / (shared + n * up * s.subjects)),
-    )
+    # written with what cannot overflow: with few degrees of freedom the quantiles run to 0 and to infinity
+    least = s.subjects / down if down > 0 else np.inf
+    low = n * (least - s.error) / (shared + n * least) if np.isfinite(least) else 1.0
+    if up > 1:
+        return float(low), float(n * (s.subjects - s.error / up) / (shared / up + n * s.subjects))
+    return float(low), float(n * (up * s.subjects - s.error) / (shared + n * up * s.subjects))
