@@ -213,6 +213,7 @@ TABLES = (
             Peer("R popEpi", "R", "splitMulti(x, age = (20:94) * 365.25)", LEXIS, 25.0),
             Peer("R Epi", "R", "splitLexis(x, breaks = (20:94) * 365.25, time.scale = 'age')", LEXIS, slow=True),
         ),
+        make=lambda n: cohort(n)[["entry", "exit", "event"]],  # the contract is about splitting, not about copying covariates
         needs=SPLIT,
     ),
     Case(
