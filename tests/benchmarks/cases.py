@@ -202,7 +202,9 @@ COMPETING = (
     ),
 )
 YEARS = np.arange(20, 95) * 365.25
-LEXIS = "library(Epi); library(popEpi); x <- Lexis(entry = list(age = entry), exit = list(age = exit), exit.status = event, data = d)"
+# both sides begin with the data frame: in R it has to become a Lexis object first
+LEXIS = "Lexis(entry = list(age = entry), exit = list(age = exit), entry.status = 0, exit.status = event, data = d, notes = FALSE)"
+SPLITTERS = "library(Epi); library(popEpi)"
 TABLES = (
     Case(
         "person-time split, n=1e+05 by year of age",
@@ -210,8 +212,8 @@ TABLES = (
         5000,
         lambda data: call(SPLIT, data, entry="entry", exit="exit", event="event", breaks=YEARS),
         (
-            Peer("R popEpi", "R", "splitMulti(x, age = (20:94) * 365.25)", LEXIS, 25.0),
-            Peer("R Epi", "R", "splitLexis(x, breaks = (20:94) * 365.25, time.scale = 'age')", LEXIS, slow=True),
+            Peer("R popEpi", "R", f"splitMulti({LEXIS}, age = (20:94) * 365.25)", SPLITTERS, 25.0),
+            Peer("R Epi", "R", f"splitLexis({LEXIS}, breaks = (20:94) * 365.25, time.scale = 'age')", SPLITTERS, slow=True),
         ),
         make=lambda n: cohort(n)[["entry", "exit", "event"]],  # the contract is about splitting, not about copying covariates
         needs=SPLIT,

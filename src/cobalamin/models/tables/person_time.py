@@ -90,8 +90,8 @@ def split_person_time(
     pieces = np.searchsorted(cuts, stop, side="left") - first + 1
     end = np.cumsum(pieces)
     begin = end - pieces
-    at = np.repeat(first - begin, pieces)
-    at += np.arange(len(at))
+    at: npt.NDArray[Any] = np.arange(int(end[-1]), dtype=np.int32 if end[-1] < 2**31 else np.int64)
+    at += np.repeat((first - begin).astype(at.dtype), pieces)
     # a piece ends at the edge of its band, but the first begins and the last ends with the person
     low, high = np.concatenate([[-np.inf], cuts])[at], np.append(cuts, np.inf)[at]
     low[begin], high[end - 1] = start, stop
@@ -122,7 +122,7 @@ def _origin(values: pd.Series, name: str) -> Floats:
     return zero
 
 
-def _bands(cuts: Floats, at: Ints) -> pd.Categorical:
+def _bands(cuts: Floats, at: npt.NDArray[Any]) -> pd.Categorical:
     texts = [f"{cut:g}" for cut in cuts]
     labels = [f"< {texts[0]}", *(f"[{a}, {b})" for a, b in pairwise(texts)), f">= {texts[-1]}"]
     return pd.Categorical.from_codes(at, pd.Index(labels), ordered=True)  # type: ignore[arg-type]
