@@ -299,5 +299,6 @@ def model_table(estimates: Estimates) -> pd.DataFrame:
         ``model, term, level, measure, value, low, high, p``.
     """
     frame = estimates.where(context="estimate").frame
+    frame = frame.loc[frame["analysis"] != "subgroups"]  # their labels are columns that a terminal has no room for
     frame = frame.loc[(frame["level"] == "") | (frame["level"] != frame["reference"])]
     return frame[["model", "term", "level", "measure", "value", "low", "high", "p"]].reset_index(drop=True)
