@@ -224,3 +224,10 @@ def test_splitting_loses_no_time_and_no_event(rows: list[tuple[int, int, int]], 
     pd.testing.assert_frame_equal(again[["interval_start", "interval_end", "d"]], found[["interval_start", "interval_end", "d"]])
     inside = ~found.apply(lambda r: any(r["in"] < c < r["out"] for c in cuts), axis=1)
     assert inside.all()
+
+
+def test_events_coded_1_and_2_are_no_counts() -> None:
+    data = pd.DataFrame({"d": [1, 2] * 10, "t": 1.0})
+    with pytest.raises(DataError, match="recode the event to 0/1"):
+        rates(data, event="d", person_time="t")
+    assert rates(data.iloc[:4], event="d", person_time="t")["events"].tolist() == [6.0]

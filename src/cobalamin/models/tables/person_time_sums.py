@@ -12,6 +12,9 @@ from cobalamin.core.errors import DataError, MissingRowsWarning, list_names
 from cobalamin.models.grouping import require_rows
 from cobalamin.models.tables.counts import counts
 
+# a table of counts is short; so many rows without a single 0 are people whose event is coded 1/2
+MANY_ROWS = 20
+
 
 def person_time_sums(data: pd.DataFrame, *, event: str, person_time: str, by: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Sum events and person-time.
@@ -54,6 +57,10 @@ def person_time_sums(data: pd.DataFrame, *, event: str, person_time: str, by: st
     if not len(rows):
         raise DataError("no row is complete: nothing to sum.")
     seen, time = counts(rows[event], event), counts(rows[person_time], person_time, whole=False)
+    if len(seen) >= MANY_ROWS and set(np.unique(seen)) == {1.0, 2.0}:
+        raise DataError(
+            f"{event}: all {len(seen)} values are 1 or 2, and none is 0: recode the event to 0/1. Counts of a table may be summed first."
+        )
     if ((time == 0) & (seen > 0)).any():
         raise DataError(f"{person_time}: {int(((time == 0) & (seen > 0)).sum())} rows with events have no person-time.")
     values = pd.DataFrame({"events": seen, "person_time": time}, index=rows.index)
